@@ -1,0 +1,7 @@
+namespace Hotcore;
+
+public class Placeholder
+{
+    [Xunit.Fact]
+    public void Runs() => Xunit.Assert.True(true);
+}
