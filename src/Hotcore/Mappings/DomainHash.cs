@@ -1,0 +1,57 @@
+using System.Buffers.Binary;
+using System.Numerics;
+using System.Security.Cryptography;
+
+namespace Hotcore.Mappings;
+
+/// <summary>
+/// SipHash-1-3 with a key drawn at the start of the process: whoever chooses the names that are mapped or asked for
+/// cannot choose ones that collide.
+/// </summary>
+internal static class DomainHash
+{
+    private static readonly ulong Key0 = RandomKey();
+    private static readonly ulong Key1 = RandomKey();
+
+    /// <summary>The hash of a name in lower case. Never allocates.</summary>
+    public static uint Compute(ReadOnlySpan<byte> name)
+    {
+        ulong v0 = Key0 ^ 0x736f6d6570736575, v1 = Key1 ^ 0x646f72616e646f6d;
+        ulong v2 = Key0 ^ 0x6c7967656e657261, v3 = Key1 ^ 0x7465646279746573;
+        ulong last = (ulong)name.Length << 56;
+        while (name.Length >= sizeof(ulong))
+        {
+            Absorb(BinaryPrimitives.ReadUInt64LittleEndian(name), ref v0, ref v1, ref v2, ref v3);
+            name = name[sizeof(ulong)..];
+        }
+        for (int i = 0; i < name.Length; i++) last |= (ulong)name[i] << (8 * i);
+        Absorb(last, ref v0, ref v1, ref v2, ref v3);
+        v2 ^= 0xff;
+        for (int round = 0; round < 3; round++) Mix(ref v0, ref v1, ref v2, ref v3);
+        ulong hash = v0 ^ v1 ^ v2 ^ v3;
+        return (uint)(hash ^ (hash >> 32));
+    }
+
+    private static void Absorb(ulong word, ref ulong v0, ref ulong v1, ref ulong v2, ref ulong v3)
+    {
+        v3 ^= word;
+        Mix(ref v0, ref v1, ref v2, ref v3);
+        v0 ^= word;
+    }
+
+    private static void Mix(ref ulong v0, ref ulong v1, ref ulong v2, ref ulong v3)
+    {
+        v0 += v1;
+        v1 = BitOperations.RotateLeft(v1, 13) ^ v0;
+        v0 = BitOperations.RotateLeft(v0, 32);
+        v2 += v3;
+        v3 = BitOperations.RotateLeft(v3, 16) ^ v2;
+        v0 += v3;
+        v3 = BitOperations.RotateLeft(v3, 21) ^ v0;
+        v2 += v1;
+        v1 = BitOperations.RotateLeft(v1, 17) ^ v2;
+        v2 = BitOperations.RotateLeft(v2, 32);
+    }
+
+    private static ulong RandomKey() => BinaryPrimitives.ReadUInt64LittleEndian(RandomNumberGenerator.GetBytes(sizeof(ulong)));
+}

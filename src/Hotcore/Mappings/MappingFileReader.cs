@@ -1,0 +1,103 @@
+using System.Text;
+
+namespace Hotcore.Mappings;
+
+/// <summary>
+/// Reads a mapping file in whatever state it is in: whole lines count, all else is reported. Holds one line at a time
+/// beside the mappings themselves, however long the file or its lines.
+/// </summary>
+internal sealed class MappingFileReader
+{
+    private readonly Dictionary<DomainName, Mapping> _mappings = [];
+    private readonly byte[] _line = new byte[MappingLine.MaxBytes];
+    private int _lineLength;
+    private bool _lineTooLong;
+
+    private MappingFileReader()
+    {
+    }
+
+    /// <summary>What the whole lines add up to.</summary>
+    public IReadOnlyCollection<Mapping> Mappings => _mappings.Values;
+
+    /// <summary>Bytes up to and with the last line end: where the next line goes.</summary>
+    public long WholeLength { get; private set; }
+
+    /// <summary>Bytes after the last line end: an append that never finished.</summary>
+    public long TornLength { get; private set; }
+
+    /// <summary>Whole lines, the header not counted.</summary>
+    public int Lines { get; private set; }
+
+    /// <summary>Lines that are not what hotcore wrote, a wrong header among them.</summary>
+    public int DamagedLines { get; private set; }
+
+    /// <summary>What the disk said where it failed before the end, or null. What was read until then counts.</summary>
+    public string? ReadError { get; private set; }
+
+    public bool IsDamaged => DamagedLines > 0 || ReadError is not null;
+
+    /// <summary>Reads a stream to its end. Throws nothing for what it finds, nor for a disk that fails.</summary>
+    public static MappingFileReader Read(Stream file)
+    {
+        var reader = new MappingFileReader();
+        var buffer = new byte[64 * 1024];
+        try
+        {
+            int read;
+            while ((read = file.Read(buffer)) > 0) reader.Take(buffer.AsSpan(0, read));
+        }
+        catch (IOException failure)
+        {
+            reader.ReadError = failure.Message;
+        }
+        return reader;
+    }
+
+    private void Take(ReadOnlySpan<byte> bytes)
+    {
+        int end;
+        while ((end = bytes.IndexOf((byte)'\n')) >= 0)
+        {
+            Collect(bytes[..end]);
+            TakeLine();
+            WholeLength += TornLength + 1;
+            TornLength = 0;
+            bytes = bytes[(end + 1)..];
+        }
+        Collect(bytes);
+    }
+
+    private void Collect(ReadOnlySpan<byte> part)
+    {
+        TornLength += part.Length;
+        _lineTooLong |= _lineLength + part.Length > _line.Length;
+        if (_lineTooLong) return;
+        part.CopyTo(_line.AsSpan(_lineLength));
+        _lineLength += part.Length;
+    }
+
+    private void TakeLine()
+    {
+        ReadOnlySpan<byte> line = _line.AsSpan(0, _lineLength);
+        bool isFirst = WholeLength == 0;
+        if (isFirst && !_lineTooLong && line.SequenceEqual(Encoding.ASCII.GetBytes(MappingLine.Header)))
+        {
+            // As it should be: the header holds no mapping.
+        }
+        else if (!_lineTooLong && MappingLine.TryParse(line, out MappingChange change))
+        {
+            Lines++;
+            if (change.Mapping is null) _mappings.Remove(change.Domain);
+            else _mappings[change.Domain] = change.Mapping;
+            // A file that begins with a mapping has lost its header.
+            if (isFirst) DamagedLines++;
+        }
+        else
+        {
+            DamagedLines++;
+        }
+        _lineLength = 0;
+        _lineTooLong = false;
+    }
+}

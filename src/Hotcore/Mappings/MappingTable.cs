@@ -1,0 +1,155 @@
+using System.Buffers;
+
+namespace Hotcore.Mappings;
+
+/// <summary>
+/// The live mappings. Readers take <see cref="Snapshot"/>, from any thread, without a lock; changes go through one
+/// committing thread, and those that arrive while it writes share the next write and its one flush.
+/// </summary>
+internal sealed class MappingTable : IDisposable
+{
+    // Some megabytes at most; a queue this long means that the disk hangs.
+    private const int MaxWaiting = 20_000;
+
+    private readonly MappingFile _file;
+    private readonly TimeProvider _clock;
+    private readonly Action<string> _log;
+    private readonly Thread _committer;
+    private readonly Lock _gate = new();
+    private readonly AutoResetEvent _arrived = new(initialState: false);
+    private List<WaitingChange> _waiting = [];
+    private bool _isStopping;
+    private volatile MappingSnapshot _snapshot;
+
+    private MappingTable(MappingFile file, TimeProvider clock, Action<string> log)
+    {
+        _file = file;
+        _clock = clock;
+        _log = log;
+        _snapshot = file.Loaded;
+        _committer = new Thread(CommitUntilStopped) { Name = "mappings", IsBackground = true };
+        _committer.Start();
+    }
+
+    /// <summary>All mappings as of the last commit. Every access may see a newer one: take it once a request.</summary>
+    public MappingSnapshot Snapshot => _snapshot;
+
+    /// <summary>Loads the mappings of a folder, which exists and is the caller's alone.</summary>
+    /// <exception cref="IOException">The folder cannot be written to, or the file not be read at all.</exception>
+    /// <exception cref="UnauthorizedAccessException">Likewise, for want of rights.</exception>
+    public static MappingTable Open(
+        string folder, TimeProvider clock, Action<string> log, WriteAndFlush? writeAndFlush = null) =>
+        new(MappingFile.Open(folder, clock, log, writeAndFlush), clock, log);
+
+    /// <summary>
+    /// Maps a domain, or maps it anew. Completes when that is durable and <see cref="Snapshot"/> shows it; fails with an
+    /// <see cref="IOException"/>, and nothing changed, when it cannot be stored. Of any thread; never blocks.
+    /// </summary>
+    public Task AddAsync(DomainName domain, int port) => Enqueue(new WaitingChange(domain, port));
+
+    /// <summary>Unmaps a domain; one that is not mapped is fine. Completes and fails as <see cref="AddAsync"/> does.</summary>
+    public Task RemoveAsync(DomainName domain) => Enqueue(new WaitingChange(domain, Port: null));
+
+    /// <summary>Commits what waits, then stops. Changes that come later fail.</summary>
+    public void Dispose()
+    {
+        lock (_gate)
+        {
+            if (_isStopping) return;
+            _isStopping = true;
+        }
+        _arrived.Set();
+        _committer.Join();
+        _file.Dispose();
+        _arrived.Dispose();
+    }
+
+    private Task Enqueue(WaitingChange change)
+    {
+        lock (_gate)
+        {
+            if (_isStopping) return Task.FromException(new IOException("hotcore is stopping"));
+            if (_waiting.Count >= MaxWaiting) return Task.FromException(new IOException("too many changes are waiting for the disk"));
+            _waiting.Add(change);
+            _arrived.Set();
+        }
+        return change.Done.Task;
+    }
+
+    private void CommitUntilStopped()
+    {
+        List<WaitingChange> batch = [];
+        bool isStopping = false;
+        while (!isStopping)
+        {
+            _arrived.WaitOne();
+            lock (_gate)
+            {
+                (batch, _waiting) = (_waiting, batch);
+                isStopping = _isStopping;
+            }
+            Commit(batch);
+            batch.Clear();
+        }
+    }
+
+    private void Commit(List<WaitingChange> batch)
+    {
+        try
+        {
+            MappingSnapshot before = _snapshot;
+            List<MappingChange> changes = Resolve(batch, before);
+            if (changes.Count > 0)
+            {
+                var lines = new ArrayBufferWriter<byte>();
+                foreach (MappingChange change in changes) MappingLine.Write(lines, change);
+                MappingSnapshot after = before.With(changes);
+                _file.Append(lines.WrittenSpan, changes.Count, before);
+                _snapshot = after;
+            }
+        }
+        catch (Exception failure)
+        {
+            _log($"{batch.Count} changes could not be stored: {failure.Message}");
+            foreach (WaitingChange change in batch) change.Done.TrySetException(new IOException(failure.Message, failure));
+            return;
+        }
+        foreach (WaitingChange change in batch) change.Done.TrySetResult();
+        Compact();
+    }
+
+    /// <summary>What a batch really changes: a repeated message costs no line.</summary>
+    private List<MappingChange> Resolve(List<WaitingChange> batch, MappingSnapshot before)
+    {
+        var changes = new List<MappingChange>(batch.Count);
+        var pending = new Dictionary<DomainName, Mapping?>(batch.Count);
+        foreach (WaitingChange change in batch)
+        {
+            if (!pending.TryGetValue(change.Domain, out Mapping? current)) current = before.Find(change.Domain);
+            if (current?.Port == change.Port) continue;
+            Mapping? next = change.Port is int port ? new Mapping(change.Domain, port, _clock.GetUtcNow()) : null;
+            pending[change.Domain] = next;
+            changes.Add(new MappingChange(change.Domain, next));
+        }
+        return changes;
+    }
+
+    private void Compact()
+    {
+        try
+        {
+            _file.CompactIfWorthwhile(_snapshot);
+        }
+        catch (Exception failure)
+        {
+            _log($"cannot compact the mappings: {failure.Message}");
+        }
+    }
+
+    /// <summary>A change that is not durable yet, and who waits for it. A null port unmaps.</summary>
+    private sealed record WaitingChange(DomainName Domain, int? Port)
+    {
+        // Whoever waits goes on elsewhere: the committing thread has the next batch to write.
+        public TaskCompletionSource Done { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    }
+}
