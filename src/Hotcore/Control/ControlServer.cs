@@ -1,0 +1,184 @@
+using System.Net;
+using System.Net.Sockets;
+using System.Text;
+using Hotcore.Logs;
+using Hotcore.Mappings;
+
+namespace Hotcore.Control;
+
+/// <summary>
+/// The UDP interface: takes messages on 127.0.0.1 and ::1 and answers each with one datagram. What only reads is
+/// answered at once from the snapshot; changes are answered by whoever commits them, so that no reader ever waits for
+/// the disk. Nothing that arrives ends the receiving.
+/// </summary>
+internal sealed class ControlServer : IAsyncDisposable
+{
+    /// <summary>The port that programs and the command line expect.</summary>
+    public const int DefaultPort = 40608;
+
+    private static readonly TimeSpan PauseAfterFailure = TimeSpan.FromMilliseconds(50);
+
+    private readonly MappingTable _mappings;
+    private readonly StatusReport _status;
+    private readonly string _version;
+    private readonly Func<int, bool> _isOwnPort;
+    private readonly Action<string> _log;
+    private readonly PortOwners _owners;
+    private readonly IReadOnlyList<Socket> _sockets;
+    private readonly Task[] _receiving;
+    private volatile bool _isStopping;
+
+    /// <summary>Opens the sockets and begins to answer.</summary>
+    /// <param name="port">The port, or 0 for any that is free.</param>
+    /// <param name="mappings">What messages read and change.</param>
+    /// <param name="status">Words the replies to status.</param>
+    /// <param name="version">The reply to version.</param>
+    /// <param name="isOwnPort">Whether hotcore itself listens on a port; asked for every add, from any thread.</param>
+    /// <param name="clock">Tells how old the knowledge of senders is.</param>
+    /// <param name="log">Takes a line for every accepted change and every fault.</param>
+    /// <exception cref="SocketException">The port is taken.</exception>
+    public ControlServer(
+        int port,
+        MappingTable mappings,
+        StatusReport status,
+        string version,
+        Func<int, bool> isOwnPort,
+        TimeProvider clock,
+        Action<string> log)
+    {
+        _mappings = mappings;
+        _status = status;
+        _version = version;
+        _isOwnPort = isOwnPort;
+        _log = log;
+        _owners = new PortOwners(clock);
+        _sockets = ControlSocket.Open(port, log);
+        EndPoints = [.. _sockets.Select(socket => (IPEndPoint)socket.LocalEndPoint!)];
+        foreach (IPEndPoint address in EndPoints) status.AddAddress("control", address);
+        _receiving = [.. _sockets.Select(socket => Task.Run(() => ReceiveAsync(socket)))];
+    }
+
+    /// <summary>Where it listens: one or two addresses, one port.</summary>
+    public IReadOnlyList<IPEndPoint> EndPoints { get; }
+
+    /// <summary>Stops receiving and closes the sockets. Changes that wait for the disk are stored but not answered.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        _isStopping = true;
+        foreach (Socket socket in _sockets) socket.Dispose();
+        await Task.WhenAll(_receiving);
+    }
+
+    private async Task ReceiveAsync(Socket socket)
+    {
+        // One byte more than a message may have tells one that is too long; the kernel drops the rest of it.
+        var buffer = new byte[ControlMessage.MaxRequestBytes + 1];
+        var anyone = new IPEndPoint(socket.AddressFamily == AddressFamily.InterNetwork ? IPAddress.Any : IPAddress.IPv6Any, 0);
+        while (!_isStopping)
+        {
+            try
+            {
+                SocketReceiveFromResult received = await socket.ReceiveFromAsync(buffer, SocketFlags.None, anyone);
+                Answer(socket, (IPEndPoint)received.RemoteEndPoint, buffer.AsSpan(0, received.ReceivedBytes));
+            }
+            catch (Exception) when (_isStopping)
+            {
+                return;
+            }
+            catch (Exception failure)
+            {
+                _log($"cannot receive messages on {socket.AddressFamily}: {failure.Message}");
+                await Task.Delay(PauseAfterFailure);
+            }
+        }
+    }
+
+    private void Answer(Socket socket, IPEndPoint sender, ReadOnlySpan<byte> datagram)
+    {
+        if (datagram.IsEmpty || !IPAddress.IsLoopback(sender.Address)) return;
+        try
+        {
+            if (!ControlMessage.TryParse(datagram, out ControlMessage message, out string error))
+                Reply(socket, sender, ControlMessage.FormatError(error));
+            else if (message.Verb is ControlVerb.Add or ControlVerb.Remove)
+                Change(socket, sender, message);
+            else
+                Reply(socket, sender, Read(message));
+        }
+        catch (Exception failure)
+        {
+            _log($"a message from {sender} failed: {failure}");
+            Reply(socket, sender, ControlMessage.FormatError("hotcore failed to handle this message; its log says more"));
+        }
+    }
+
+    private string Read(ControlMessage message)
+    {
+        MappingSnapshot mappings = _mappings.Snapshot;
+        IEnumerable<Mapping> listed = mappings.After(message.Domain?.ToString());
+        return message.Verb switch
+        {
+            ControlVerb.Check => ControlMessage.CheckReply,
+            ControlVerb.Version => _version,
+            ControlVerb.List => ListingPage.Format(listed.Select(mapping => $"{mapping.Domain} {mapping.Port}")),
+            ControlVerb.Status => _status.Summarize(),
+            ControlVerb.StatusOfDomains => ListingPage.Format(listed.Select(_status.Describe)),
+            ControlVerb.StatusOfDomain => Describe(mappings, message.Domain!.Value),
+            _ => throw new InvalidOperationException($"{message.Verb} does not only read"),
+        };
+    }
+
+    private string Describe(MappingSnapshot mappings, DomainName domain)
+    {
+        Mapping? mapping = mappings.Find(domain);
+        return mapping is null
+            ? ControlMessage.FormatError($"{domain} is not mapped; use: add {domain} <port>")
+            : _status.Describe(mapping);
+    }
+
+    private void Change(Socket socket, IPEndPoint sender, ControlMessage message)
+    {
+        if (message.Verb == ControlVerb.Add && _isOwnPort(message.Port))
+        {
+            string reason = $"hotcore itself listens on port {message.Port}; use the port of your app";
+            Reply(socket, sender, ControlMessage.FormatError(reason));
+            return;
+        }
+        // Asked for now: the sender may be gone once the change is durable.
+        string owner = _owners.Find(sender);
+        _ = ChangeAsync(socket, sender, message, owner);
+    }
+
+    private async Task ChangeAsync(Socket socket, IPEndPoint sender, ControlMessage message, string owner)
+    {
+        DomainName domain = message.Domain!.Value;
+        bool isAdd = message.Verb == ControlVerb.Add;
+        try
+        {
+            await (isAdd ? _mappings.AddAsync(domain, message.Port) : _mappings.RemoveAsync(domain));
+        }
+        catch (IOException failure)
+        {
+            Reply(socket, sender, ControlMessage.FormatError($"not stored, nothing changed: {failure.Message}"));
+            return;
+        }
+        _log(isAdd ? $"add {domain} {message.Port}, by {owner}" : $"remove {domain}, by {owner}");
+        Reply(socket, sender, ControlMessage.FormatOk(domain, isAdd ? message.Port : null));
+    }
+
+    private void Reply(Socket socket, IPEndPoint sender, string text)
+    {
+        try
+        {
+            socket.SendTo(Encoding.UTF8.GetBytes(text), sender);
+        }
+        catch (Exception) when (_isStopping)
+        {
+            // The socket is closed: whoever asks hears nothing, as from a hotcore that does not run.
+        }
+        catch (SocketException failure)
+        {
+            _log($"cannot reply to {sender}: {failure.Message}");
+        }
+    }
+}

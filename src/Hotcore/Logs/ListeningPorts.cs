@@ -1,0 +1,79 @@
+using System.Globalization;
+using System.Text;
+
+namespace Hotcore.Logs;
+
+/// <summary>
+/// The TCP ports on which something of this machine can be reached over loopback, as /proc/net/tcp and tcp6 tell: no
+/// connection is made, which would disturb the app. Read at most once a second. Of any thread.
+/// </summary>
+/// <remarks>
+/// The kernel lists the listening sockets first. Reading stops after them, so that this stays cheap with 100,000
+/// connections open; IPGlobalProperties.GetActiveTcpListeners reads all of them.
+/// </remarks>
+internal sealed class ListeningPorts(TimeProvider clock, Action<string> log)
+{
+    private const string Listening = "0A";
+    private static readonly TimeSpan Lifetime = TimeSpan.FromSeconds(1);
+
+    private readonly Lock _gate = new();
+    private HashSet<int> _ports = [];
+    private long _readAt;
+    private bool _wasRead;
+
+    /// <summary>The ports as of now, or of a moment ago. The set is not changed afterwards.</summary>
+    public IReadOnlySet<int> Current
+    {
+        get
+        {
+            lock (_gate)
+            {
+                if (_wasRead && clock.GetElapsedTime(_readAt) < Lifetime) return _ports;
+                _ports = Read();
+                _readAt = clock.GetTimestamp();
+                _wasRead = true;
+                return _ports;
+            }
+        }
+    }
+
+    private HashSet<int> Read()
+    {
+        var ports = new HashSet<int>();
+        foreach (string path in (ReadOnlySpan<string>)["/proc/net/tcp", "/proc/net/tcp6"])
+        {
+            try
+            {
+                if (File.Exists(path)) ReadTable(path, ports);
+            }
+            catch (IOException failure)
+            {
+                log($"cannot read {path}: {failure.Message}");
+            }
+        }
+        return ports;
+    }
+
+    private static void ReadTable(string path, HashSet<int> ports)
+    {
+        using var lines = new StreamReader(path, Encoding.ASCII);
+        lines.ReadLine();
+        while (lines.ReadLine() is string line)
+        {
+            // sl, local address:port, remote address:port, state, …; all in hexadecimal.
+            string[] words = line.Split(' ', 5, StringSplitOptions.RemoveEmptyEntries);
+            if (words.Length < 5 || words[3] != Listening) return;
+            int colon = words[1].IndexOf(':');
+            if (colon < 0 || !IsReachable(words[1].AsSpan(0, colon))) continue;
+            if (int.TryParse(words[1].AsSpan(colon + 1), NumberStyles.HexNumber, CultureInfo.InvariantCulture, out int port))
+                ports.Add(port);
+        }
+    }
+
+    /// <summary>Loopback or all addresses. The words of an address are in the order of this (little-endian) machine.</summary>
+    private static bool IsReachable(ReadOnlySpan<char> address) =>
+        !address.ContainsAnyExcept('0')
+        || (address.Length == 8 && address.EndsWith("7F"))
+        || address.SequenceEqual("00000000000000000000000001000000")
+        || (address.StartsWith("0000000000000000FFFF0000") && (address.EndsWith("7F") || address.EndsWith("00000000")));
+}
