@@ -1,0 +1,199 @@
+namespace Hotcore.Loops;
+
+/// <summary>
+/// One TCP connection on one loop. Owns its descriptor. Receiving and sending are tries that never wait; when one says
+/// <see cref="WouldBlock"/>, await <see cref="Readable"/> or <see cref="Writable"/> and try again.
+/// </summary>
+/// <remarks>
+/// The descriptor is registered once, edge-triggered, for both directions, so no request costs an epoll_ctl. A receive that
+/// comes back short has emptied the socket (epoll(7)), and the next try is answered without a system call until an edge
+/// says otherwise.
+/// </remarks>
+internal sealed class Connection : Registration
+{
+    /// <summary>Nothing to receive, or no room to send, for now.</summary>
+    public const int WouldBlock = -1;
+
+    /// <summary>The connection is broken or closed on our side; it can only be closed.</summary>
+    public const int Failed = -2;
+
+    private readonly int _fd;
+    private bool _isClosed;
+
+    /// <summary>Takes over <paramref name="fd"/>, a connected (or connecting) non-blocking socket.</summary>
+    /// <exception cref="IOException">The kernel would not watch it; the descriptor is closed then.</exception>
+    public Connection(EventLoop loop, int fd)
+    {
+        Loop = loop;
+        _fd = fd;
+        Readable = new Readiness(loop);
+        Writable = new Readiness(loop);
+        try
+        {
+            loop.Register(this, fd, Libc.EPOLLIN | Libc.EPOLLOUT | Libc.EPOLLRDHUP | Libc.EPOLLET);
+        }
+        catch (IOException)
+        {
+            _ = Libc.close(fd);
+            throw;
+        }
+    }
+
+    public EventLoop Loop { get; }
+
+    public Readiness Readable { get; }
+
+    public Readiness Writable { get; }
+
+    /// <summary>The peer has sent its last byte (FIN). What it sent before may still be waiting to be received.</summary>
+    public bool PeerHasFinished { get; private set; }
+
+    /// <summary>The connection is reset or timed out: nothing more will pass in either direction.</summary>
+    public bool IsBroken { get; private set; }
+
+    public bool IsClosed => _isClosed;
+
+    /// <summary>How many bytes the kernel has taken to send so far.</summary>
+    public long SentBytes { get; private set; }
+
+    /// <summary>Told, on the loop, of input or of an end that arrives while no method waits to receive.</summary>
+    public Action? WhenUnawaitedInput { get; set; }
+
+    /// <summary>Receives what is there: the number of bytes, 0 at the end, <see cref="WouldBlock"/> or <see cref="Failed"/>.</summary>
+    public unsafe int TryReceive(Span<byte> buffer)
+    {
+        if (_isClosed)
+            return Failed;
+        if (!Readable.IsSet)
+            return WouldBlock;
+        nint received;
+        fixed (byte* pointer = buffer)
+            received = Libc.recv(_fd, pointer, (nuint)buffer.Length, Libc.MSG_DONTWAIT);
+        if (received < 0)
+            return FailedOrWouldBlock(Readable);
+        if (received < buffer.Length && !PeerHasFinished)
+            Readable.IsSet = false;
+        return (int)received;
+    }
+
+    /// <summary>Sends what fits: the number of bytes (fewer than given when the socket is full), <see cref="WouldBlock"/> or <see cref="Failed"/>.</summary>
+    public unsafe int TrySend(ReadOnlySpan<byte> bytes)
+    {
+        if (_isClosed)
+            return Failed;
+        if (!Writable.IsSet)
+            return WouldBlock;
+        nint sent;
+        fixed (byte* pointer = bytes)
+            sent = Libc.send(_fd, pointer, (nuint)bytes.Length, Libc.MSG_DONTWAIT | Libc.MSG_NOSIGNAL);
+        if (sent < 0)
+            return FailedOrWouldBlock(Writable);
+        SentBytes += sent;
+        if (sent < bytes.Length)
+            Writable.IsSet = false;
+        return (int)sent;
+    }
+
+    /// <summary>Sends all of <paramref name="bytes"/>; false when the connection broke, was closed, or took nothing for the time given.</summary>
+    public LoopTask<bool> SendAsync(ReadOnlyMemory<byte> bytes, long timeoutMilliseconds)
+    {
+        var sent = TrySend(bytes.Span);
+        return sent == bytes.Length
+            ? new LoopTask<bool>(true)
+            : SendRestAsync(sent > 0 ? bytes[sent..] : bytes, sent, timeoutMilliseconds);
+    }
+
+    /// <summary>
+    /// Asks the kernel, not what was remembered, whether the connection is as silent as an idle one must be: open, and
+    /// nothing received that nobody asked for.
+    /// </summary>
+    public unsafe bool IsSilent()
+    {
+        if (_isClosed || IsBroken || PeerHasFinished)
+            return false;
+        byte one;
+        return Libc.recv(_fd, &one, 1, Libc.MSG_PEEK | Libc.MSG_DONTWAIT) < 0 && Libc.LastError == Libc.EAGAIN;
+    }
+
+    /// <summary>The error of a connect that was in progress: 0 once connected.</summary>
+    public unsafe int TakeConnectError()
+    {
+        var error = 0;
+        var length = sizeof(int);
+        return Libc.getsockopt(_fd, Libc.SOL_SOCKET, Libc.SO_ERROR, &error, &length) < 0 ? Libc.LastError : error;
+    }
+
+    /// <summary>Says that we have sent our last byte; receiving goes on.</summary>
+    public void FinishSending()
+    {
+        if (!_isClosed)
+            _ = Libc.shutdown(_fd, Libc.SHUT_WR); // Fails only on a connection that is gone, which the next try tells.
+    }
+
+    /// <summary>Closes with a reset, so that the peer cannot take what it has for the whole.</summary>
+    public unsafe void Abort()
+    {
+        if (_isClosed)
+            return;
+        var linger = stackalloc int[2] { 1, 0 };
+        _ = Libc.setsockopt(_fd, Libc.SOL_SOCKET, Libc.SO_LINGER, linger, 2 * sizeof(int));
+        Close();
+    }
+
+    /// <summary>Closes; whoever waits continues with <see cref="WaitResult.Cancelled"/>. Safe to repeat.</summary>
+    public void Close()
+    {
+        if (_isClosed)
+            return;
+        _isClosed = true;
+        WhenUnawaitedInput = null;
+        Loop.Unregister(this, _fd);
+        _ = Libc.close(_fd);
+        Readable.Cancel();
+        Writable.Cancel();
+        (Readable.IsSet, Writable.IsSet) = (true, true); // Later waits end at once, and the try behind them says Failed.
+    }
+
+    internal override void OnEvents(uint events)
+    {
+        if ((events & Libc.EPOLLERR) != 0)
+            IsBroken = true;
+        if ((events & (Libc.EPOLLRDHUP | Libc.EPOLLHUP | Libc.EPOLLERR)) != 0)
+            PeerHasFinished = true;
+        if ((events & (Libc.EPOLLOUT | Libc.EPOLLERR | Libc.EPOLLHUP)) != 0 && !Writable.IsSet)
+            Writable.Signal();
+        if (_isClosed || (events & (Libc.EPOLLIN | Libc.EPOLLRDHUP | Libc.EPOLLERR | Libc.EPOLLHUP)) == 0)
+            return;
+        var wasAwaited = Readable.IsAwaited;
+        Readable.Signal();
+        if (!wasAwaited)
+            WhenUnawaitedInput?.Invoke();
+    }
+
+    internal override void OnFault(Exception fault) => Close();
+
+    private static int FailedOrWouldBlock(Readiness direction)
+    {
+        if (Libc.LastError != Libc.EAGAIN)
+            return Failed;
+        direction.IsSet = false;
+        return WouldBlock;
+    }
+
+    private async LoopTask<bool> SendRestAsync(ReadOnlyMemory<byte> rest, int firstTry, long timeoutMilliseconds)
+    {
+        var sent = firstTry;
+        while (sent != Failed)
+        {
+            if (await Writable.WaitAsync(timeoutMilliseconds) != WaitResult.Ready)
+                return false;
+            sent = TrySend(rest.Span);
+            if (sent == rest.Length)
+                return true;
+            if (sent > 0)
+                rest = rest[sent..];
+        }
+
+        return false;
+    }
+}
