@@ -1,0 +1,77 @@
+using System.Text;
+
+namespace Hotcore.Http;
+
+/// <summary>The fields hotcore itself looks at; everything else passes as <see cref="Other"/>.</summary>
+internal enum KnownField : byte
+{
+    Other,
+    Accept,
+    Connection,
+    ContentLength,
+    Expect,
+    Forwarded,
+    Host,
+    Http2Settings,
+    KeepAlive,
+    ProxyConnection,
+    TE,
+    Trailer,
+    TransferEncoding,
+    Upgrade,
+    XForwardedFor,
+    XForwardedHost,
+    XForwardedProto,
+    XRealIP,
+}
+
+/// <summary>From a field's name as received to the <see cref="KnownField"/>.</summary>
+internal static class FieldNames
+{
+    /// <summary>
+    /// Finds the field by name, without regard to case (RFC 9110 5.1). The forwarded fields are found with '_' for '-' too:
+    /// applications behind CGI-like interfaces see both spellings as one name.
+    /// </summary>
+    public static KnownField Identify(ReadOnlySpan<byte> name) => name.Length switch
+    {
+        2 => Match(name, "te"u8, KnownField.TE),
+        4 => Match(name, "host"u8, KnownField.Host),
+        6 => (name[0] | 0x20) == 'a'
+            ? Match(name, "accept"u8, KnownField.Accept)
+            : Match(name, "expect"u8, KnownField.Expect),
+        7 => (name[0] | 0x20) == 'u'
+            ? Match(name, "upgrade"u8, KnownField.Upgrade)
+            : Match(name, "trailer"u8, KnownField.Trailer),
+        9 => (name[0] | 0x20) == 'x'
+            ? MatchForwarded(name, "x-real-ip"u8, KnownField.XRealIP)
+            : Match(name, "forwarded"u8, KnownField.Forwarded),
+        10 => (name[0] | 0x20) == 'c'
+            ? Match(name, "connection"u8, KnownField.Connection)
+            : Match(name, "keep-alive"u8, KnownField.KeepAlive),
+        14 => (name[0] | 0x20) == 'c'
+            ? Match(name, "content-length"u8, KnownField.ContentLength)
+            : Match(name, "http2-settings"u8, KnownField.Http2Settings),
+        15 => MatchForwarded(name, "x-forwarded-for"u8, KnownField.XForwardedFor),
+        16 => (name[0] | 0x20) == 'x'
+            ? MatchForwarded(name, "x-forwarded-host"u8, KnownField.XForwardedHost)
+            : Match(name, "proxy-connection"u8, KnownField.ProxyConnection),
+        17 => (name[0] | 0x20) == 'x'
+            ? MatchForwarded(name, "x-forwarded-proto"u8, KnownField.XForwardedProto)
+            : Match(name, "transfer-encoding"u8, KnownField.TransferEncoding),
+        _ => KnownField.Other,
+    };
+
+    private static KnownField Match(ReadOnlySpan<byte> name, ReadOnlySpan<byte> lowerCase, KnownField field) =>
+        Ascii.EqualsIgnoreCase(name, lowerCase) ? field : KnownField.Other;
+
+    private static KnownField MatchForwarded(ReadOnlySpan<byte> name, ReadOnlySpan<byte> lowerCase, KnownField field)
+    {
+        if (Ascii.EqualsIgnoreCase(name, lowerCase))
+            return field;
+        if (name.IndexOf((byte)'_') < 0)
+            return KnownField.Other;
+        Span<byte> hyphenated = stackalloc byte[name.Length];
+        name.Replace(hyphenated, (byte)'_', (byte)'-');
+        return Match(hyphenated, lowerCase, field);
+    }
+}
