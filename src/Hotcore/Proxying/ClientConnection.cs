@@ -1,0 +1,254 @@
+using System.Text;
+using Hotcore.Http;
+using Hotcore.Http.Http1;
+using Hotcore.Loops;
+
+namespace Hotcore.Proxying;
+
+/// <summary>
+/// One client and its requests, one after another, until either side has enough. Owns its <see cref="Connection"/> and
+/// buffers; between requests it holds no buffer and no exchange. Belongs to one loop.
+/// </summary>
+internal sealed class ClientConnection
+{
+    private readonly HalfClosedDeadline _halfClosed;
+    private Exchange? _exchange;
+    private bool _isTunnel;
+    private bool _hasServedRequest;
+    private bool _mustLinger;
+
+    public ClientConnection(ProxyLoop loop, Connection connection, ForwardedFields forwarded)
+    {
+        Loop = loop;
+        Connection = connection;
+        Forwarded = forwarded;
+        Input = new ReceiveBuffer(connection.Loop.Buffers);
+        Output = new SendBuffer(connection.Loop.Buffers);
+        IdleNode = new LinkedListNode<ClientConnection>(this);
+        Node = new LinkedListNode<ClientConnection>(this);
+        _halfClosed = new HalfClosedDeadline(this);
+        connection.WhenUnawaitedInput = NoticeEnd;
+    }
+
+    public ProxyLoop Loop { get; }
+
+    public Connection Connection { get; }
+
+    public ForwardedFields Forwarded { get; }
+
+    /// <summary>What the client sent and hotcore has not used yet: heads, bodies, and requests that are ahead of their turn.</summary>
+    public ReceiveBuffer Input { get; }
+
+    public SendBuffer Output { get; }
+
+    /// <summary>Its place among the loop's clients.</summary>
+    public LinkedListNode<ClientConnection> Node { get; }
+
+    /// <summary>Its place among the idle ones.</summary>
+    public LinkedListNode<ClientConnection> IdleNode { get; }
+
+    /// <summary>Serves the client to its end; the connection is closed afterwards, whatever happened.</summary>
+    public async LoopTask RunAsync()
+    {
+        try
+        {
+            while (await WaitForRequestAsync() && await ServeRequestAsync())
+                _hasServedRequest = true;
+            if (_mustLinger)
+                await LingerAsync();
+        }
+        finally
+        {
+            Close();
+        }
+    }
+
+    /// <summary>Answers with a page of hotcore's own; true when the client may send another request.</summary>
+    public async LoopTask<bool> AnswerAsync(Exchange exchange, ErrorPage page)
+    {
+        if (exchange.HasBegunAnswer || exchange.IsAbandoned)
+            return false;
+        exchange.HasBegunAnswer = true;
+        // What would follow a body that nobody took apart cannot be told.
+        var staysOpen = StaysOpen(exchange) && !exchange.HasBody && !(exchange.WantsUpgrade && !Input.IsEmpty);
+        _mustLinger |= !staysOpen;
+        page.Write(
+            Output, exchange.WantsHtml, exchange.AnswersHead,
+            !staysOpen ? "Connection: close\r\n"u8 : exchange.IsHttp10 ? "Connection: keep-alive\r\n"u8 : default);
+        return await Output.FlushAsync(Connection, Timeouts.SilentClient) && staysOpen;
+    }
+
+    /// <summary>Whether, as far as the client and hotcore are concerned, the connection goes on after this exchange.</summary>
+    public bool StaysOpen(Exchange exchange) => exchange.IsPersistent && !Loop.IsDraining;
+
+    /// <summary>From now on the connection lives as long as both its ends do.</summary>
+    public void BeginTunnel()
+    {
+        _isTunnel = true;
+        Connection.Loop.Timers.Remove(_halfClosed);
+    }
+
+    /// <summary>The client is still sending when its last answer is complete.</summary>
+    public void LingersAtEnd() => _mustLinger = true;
+
+    /// <summary>The answer broke off; the client must not take what it has for the whole.</summary>
+    public void CutOff(BodyFraming framing)
+    {
+        if (framing == BodyFraming.UntilClose)
+            Connection.Abort();
+    }
+
+    /// <summary>Closes at once and gives everything back. Safe to repeat.</summary>
+    public void Close()
+    {
+        Connection.Loop.Timers.Remove(_halfClosed);
+        Connection.Close();
+        Input.Release();
+        Output.Release();
+        Loop.Forget(this);
+    }
+
+    /// <summary>Ends the client's present work from outside of it; it closes itself in the next round.</summary>
+    public void End()
+    {
+        _exchange?.Abandon();
+        Connection.Close();
+    }
+
+    private async LoopTask<bool> WaitForRequestAsync()
+    {
+        if (!Input.IsEmpty)
+            return true; // It was sent ahead of its turn.
+        if (Loop.IsDraining && _hasServedRequest)
+            return false;
+        Loop.BecomesIdle(this);
+        try
+        {
+            while (true)
+            {
+                var received = Input.FillFrom(Connection);
+                if (received > 0)
+                    return true;
+                Input.ReleaseIfEmpty();
+                if (received != Connection.WouldBlock)
+                    return false;
+                var patience = Loop.IsDraining ? Timeouts.Drain : _hasServedRequest ? Timeouts.IdleClient : Timeouts.RequestHead;
+                if (await Connection.Readable.WaitAsync(patience) != WaitResult.Ready)
+                    return false;
+            }
+        }
+        finally
+        {
+            Loop.BecomesBusy(this);
+        }
+    }
+
+    private async LoopTask<bool> ServeRequestAsync()
+    {
+        var exchange = _exchange = Loop.RentExchange();
+        if (Connection.PeerHasFinished)
+            _halfClosed.Begin();
+        try
+        {
+            return await ReceiveHeadAsync(exchange) && await RouteAsync(exchange);
+        }
+        finally
+        {
+            _exchange = null;
+            Timers.Clear(_halfClosed);
+            Loop.Return(exchange);
+        }
+    }
+
+    private LoopTask<bool> RouteAsync(Exchange exchange) =>
+        Loop.Router.Find(exchange.Request) is { } mapping
+            ? Forwarder.ForwardAsync(this, exchange, mapping)
+            : AnswerAsync(exchange, ErrorPage.UnknownDomain(Encoding.ASCII.GetString(exchange.Request.Host)));
+
+    /// <summary>Receives the rest of the head; false when there is none to serve, and the client was told why.</summary>
+    private async LoopTask<bool> ReceiveHeadAsync(Exchange exchange)
+    {
+        exchange.Begin(Connection.Loop.NowMilliseconds);
+        while (true)
+        {
+            var status = exchange.RequestParser.Parse(exchange.Request, Input.Bytes, Input.Start, Input.Length);
+            if (status == ParseStatus.Complete)
+            {
+                Input.Consume(exchange.RequestParser.HeadLength);
+                exchange.RememberHead();
+                return true;
+            }
+
+            if (status == ParseStatus.Invalid)
+                return await RefuseAsync(exchange, ErrorPage.Refused(exchange.RequestParser.Refusal!));
+            var received = Input.FillFrom(Connection);
+            if (received is 0 or Connection.Failed)
+                return false;
+            if (received != Connection.WouldBlock)
+                continue;
+            var patience = Math.Max(0, exchange.BeganAt + Timeouts.RequestHead - Connection.Loop.NowMilliseconds);
+            if (await Connection.Readable.WaitAsync(patience) == WaitResult.TimedOut)
+                return await RefuseAsync(exchange, ErrorPage.TooSlow);
+        }
+    }
+
+    private async LoopTask<bool> RefuseAsync(Exchange exchange, ErrorPage page)
+    {
+        await AnswerAsync(exchange, page);
+        return false;
+    }
+
+    /// <summary>Reads on for a little, so that the last answer is not lost to a reset (RFC 9112 9.6).</summary>
+    private async LoopTask LingerAsync()
+    {
+        Connection.FinishSending();
+        Input.Release();
+        var until = Connection.Loop.NowMilliseconds + Timeouts.Linger;
+        while (Connection.Loop.NowMilliseconds < until)
+        {
+            var received = Input.FillFrom(Connection);
+            Input.Release();
+            if (received is 0 or Connection.Failed)
+                return;
+            if (received == Connection.WouldBlock
+                && await Connection.Readable.WaitAsync(until - Connection.Loop.NowMilliseconds) != WaitResult.Ready)
+                return;
+        }
+    }
+
+    /// <summary>Something arrived while an answer is on its way: another request, or the client's end.</summary>
+    private void NoticeEnd()
+    {
+        if (_exchange is null || _isTunnel)
+            return;
+        if (Connection.IsBroken)
+            _exchange.Abandon();
+        else if (Connection.PeerHasFinished)
+            _halfClosed.Begin();
+    }
+
+    /// <summary>
+    /// A client that finished sending may be gone, or may still read: only a send would tell. As long as its answer makes
+    /// progress it is served; when nothing moves for a while it counts as gone.
+    /// </summary>
+    private sealed class HalfClosedDeadline(ClientConnection client) : Deadline
+    {
+        private long _sentBefore;
+
+        public void Begin()
+        {
+            _sentBefore = client.Connection.SentBytes;
+            client.Connection.Loop.Timers.Set(this, client.Connection.Loop.NowMilliseconds + Timeouts.HalfClosedClient);
+        }
+
+        internal override void OnDue()
+        {
+            if (client._exchange is not { } exchange)
+                return;
+            if (client.Connection.SentBytes == _sentBefore)
+                exchange.Abandon();
+            else
+                Begin();
+        }
+    }
+}

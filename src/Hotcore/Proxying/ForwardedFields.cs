@@ -1,0 +1,93 @@
+using System.Net;
+using System.Text;
+using Hotcore.Http;
+using Hotcore.Loops;
+
+namespace Hotcore.Proxying;
+
+/// <summary>
+/// What hotcore tells the upstream about a client: X-Forwarded-For, X-Forwarded-Proto, X-Forwarded-Host and X-Real-IP.
+/// One for each client connection. What a client claims in them is dropped, together with Forwarded (RFC 7239); only a
+/// client on this machine, a tunnel, is believed.
+/// </summary>
+internal sealed class ForwardedFields
+{
+    private readonly byte[] _address;
+    private readonly byte[] _scheme;
+    private readonly byte[] _allButHost;
+
+    public ForwardedFields(IPAddress client, string scheme)
+    {
+        var address = client.IsIPv4MappedToIPv6 ? client.MapToIPv4() : client;
+        IsTrusted = IPAddress.IsLoopback(address);
+        if (address.AddressFamily == System.Net.Sockets.AddressFamily.InterNetworkV6)
+            address = new IPAddress(address.GetAddressBytes()); // Without a scope, which means nothing elsewhere.
+        _address = Encoding.ASCII.GetBytes(address.ToString());
+        _scheme = Encoding.ASCII.GetBytes(scheme);
+        _allButHost = Encoding.ASCII.GetBytes(
+            $"X-Forwarded-For: {address}\r\nX-Real-IP: {address}\r\nX-Forwarded-Proto: {scheme}\r\nX-Forwarded-Host: ");
+    }
+
+    /// <summary>The client is on this machine: what it says in these fields is kept.</summary>
+    public bool IsTrusted { get; }
+
+    /// <summary>Whether a field of the request is replaced by what <see cref="Write"/> writes.</summary>
+    public bool Replaces(KnownField field) => field switch
+    {
+        KnownField.XForwardedFor or KnownField.XForwardedHost or KnownField.XForwardedProto or KnownField.XRealIP => true,
+        KnownField.Forwarded => !IsTrusted,
+        _ => false,
+    };
+
+    /// <summary>Writes the four fields' lines.</summary>
+    public void Write(SendBuffer output, RequestHead request)
+    {
+        if (IsTrusted && HasClaims(request.Fields))
+        {
+            WriteBelieving(output, request);
+            return;
+        }
+
+        output.Append(_allButHost);
+        output.Append(request.Authority);
+        output.Append("\r\n"u8);
+    }
+
+    private static bool HasClaims(FieldSection fields)
+    {
+        foreach (ref readonly var field in fields.Fields)
+        {
+            if (field.Known is KnownField.XForwardedFor or KnownField.XForwardedHost or KnownField.XForwardedProto
+                or KnownField.XRealIP)
+                return true;
+        }
+
+        return false;
+    }
+
+    private void WriteBelieving(SendBuffer output, RequestHead request)
+    {
+        output.Append("X-Forwarded-For: "u8);
+        foreach (ref readonly var field in request.Fields.Fields)
+        {
+            if (field.Known != KnownField.XForwardedFor || field.ValueLength == 0)
+                continue;
+            output.Append(request.Fields.Value(field));
+            output.Append(", "u8);
+        }
+
+        output.Append(_address);
+        output.Append("\r\n"u8);
+        WriteKept(output, request.Fields, KnownField.XRealIP, "X-Real-IP: "u8, _address);
+        WriteKept(output, request.Fields, KnownField.XForwardedProto, "X-Forwarded-Proto: "u8, _scheme);
+        WriteKept(output, request.Fields, KnownField.XForwardedHost, "X-Forwarded-Host: "u8, request.Authority);
+    }
+
+    private static void WriteKept(
+        SendBuffer output, FieldSection fields, KnownField known, ReadOnlySpan<byte> name, ReadOnlySpan<byte> ours)
+    {
+        output.Append(name);
+        output.Append(fields.FindSingle(known, out var claimed) == 1 ? claimed : ours);
+        output.Append("\r\n"u8);
+    }
+}

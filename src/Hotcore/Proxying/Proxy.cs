@@ -1,0 +1,87 @@
+using System.Net;
+using System.Net.Sockets;
+using Hotcore.Loops;
+using Hotcore.Mappings;
+
+namespace Hotcore.Proxying;
+
+/// <summary>
+/// The proxy as a whole: one loop for each core, the listening sockets, and how they start and stop. Owns all of them.
+/// </summary>
+internal sealed class Proxy : IDisposable
+{
+    private readonly ClientBudget _budget = new(TcpConnector.DescriptorLimit());
+    private readonly ProxyLoop[] _loops;
+    private readonly List<Socket> _sockets = [];
+    private readonly List<(ProxyLoop Loop, Listener Listener)> _listeners = [];
+    private readonly Action<string> _report;
+
+    /// <summary>Makes and starts the loops; nothing listens yet. <paramref name="report"/> is called on loops and must not block.</summary>
+    public Proxy(MappingTable mappings, int loops, Action<string> report)
+    {
+        _report = report;
+        var (router, activity) = (new Router(mappings), new PortActivity());
+        _loops = [.. Enumerable.Range(0, loops).Select(n => new ProxyLoop(n, router, activity, _budget, report))];
+        foreach (var loop in _loops)
+            loop.Start();
+    }
+
+    /// <summary>Where it listens, as the kernel has it (a port 0 has become a real one).</summary>
+    public IReadOnlyList<IPEndPoint> Addresses => [.. _sockets.Select(s => (IPEndPoint)s.LocalEndPoint!)];
+
+    /// <summary>Begins to accept at <paramref name="address"/>.</summary>
+    /// <exception cref="SocketException">The address is taken, or not ours to take.</exception>
+    public void Listen(IPEndPoint address)
+    {
+        var socket = Listener.Open(address);
+        _sockets.Add(socket);
+        foreach (var loop in _loops)
+        {
+            var listener = new Listener(socket, loop, _loops, _budget, _report);
+            _listeners.Add((loop, listener));
+            loop.Events.Post(listener.Start);
+        }
+    }
+
+    /// <summary>
+    /// Stops accepting, finishes what is in flight for up to <paramref name="patience"/>, then closes what is left.
+    /// </summary>
+    public async Task StopAsync(TimeSpan patience)
+    {
+        await Task.WhenAll(_listeners.Select(StopAsync));
+        CloseSockets();
+        var drained = Task.WhenAll(_loops.Select(loop => loop.DrainAsync()));
+        if (await Task.WhenAny(drained, Task.Delay(patience)) == drained)
+            return;
+        _report($"stopping: {_loops.Sum(loop => loop.ClientCount)} connections did not finish within {patience.TotalSeconds:0} s and are closed");
+        foreach (var loop in _loops)
+            loop.CloseAll();
+        await drained;
+    }
+
+    /// <summary>Ends the loops; what is still open is cut.</summary>
+    public void Dispose()
+    {
+        CloseSockets();
+        foreach (var loop in _loops)
+            loop.Dispose();
+    }
+
+    private static Task StopAsync((ProxyLoop Loop, Listener Listener) pair)
+    {
+        var stopped = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        pair.Loop.Events.Post(() =>
+        {
+            pair.Listener.Stop();
+            stopped.SetResult();
+        });
+        return stopped.Task;
+    }
+
+    private void CloseSockets()
+    {
+        foreach (var socket in _sockets)
+            socket.Dispose();
+        _sockets.Clear();
+    }
+}

@@ -1,0 +1,145 @@
+using Hotcore.Loops;
+
+namespace Hotcore.Proxying;
+
+/// <summary>
+/// One event loop with what a proxy needs on it: its clients, its connections to the apps, and exchanges to lend. Its thread
+/// is its own; every member is for that thread alone, except where it says otherwise.
+/// </summary>
+internal sealed class ProxyLoop : IDisposable
+{
+    private const int MostFreeExchanges = 256;
+
+    private readonly Thread _thread;
+    private readonly LinkedList<ClientConnection> _clients = new();
+    private readonly LinkedList<ClientConnection> _idle = new();
+    private readonly Stack<Exchange> _freeExchanges = new();
+    private readonly TaskCompletionSource _drained = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly ClientBudget _budget;
+    private int _clientCount;
+
+    public ProxyLoop(int number, Router router, PortActivity activity, ClientBudget budget, Action<string> report)
+    {
+        Router = router;
+        _budget = budget;
+        Events = new EventLoop(report);
+        Upstreams = new UpstreamPool(Events, activity, FreeDescriptors);
+        _thread = new Thread(Events.Run) { Name = $"loop {number}", IsBackground = true };
+    }
+
+    public EventLoop Events { get; }
+
+    public Router Router { get; }
+
+    public UpstreamPool Upstreams { get; }
+
+    /// <summary>hotcore is stopping: answers are finished, connections are not kept.</summary>
+    public bool IsDraining { get; private set; }
+
+    /// <summary>Any thread: how many clients are on this loop, for spreading new ones evenly.</summary>
+    public int ClientCount => Volatile.Read(ref _clientCount);
+
+    /// <summary>Starts the loop's thread.</summary>
+    public void Start() => _thread.Start();
+
+    /// <summary>Takes over an accepted socket and serves it. It was counted by <see cref="Expect"/> and by the budget.</summary>
+    public void Adopt(int fd, ForwardedFields forwarded)
+    {
+        ClientConnection client;
+        try
+        {
+            client = new ClientConnection(this, new Connection(Events, fd), forwarded);
+        }
+        catch (IOException fault)
+        {
+            Leave();
+            Events.Report(fault);
+            return;
+        }
+
+        _clients.AddLast(client.Node);
+        client.RunAsync().RunDetached(Events.Report);
+    }
+
+    /// <summary>Any thread: counts a client that is about to be adopted.</summary>
+    public void Expect() => Interlocked.Increment(ref _clientCount);
+
+    public void BecomesIdle(ClientConnection client) => _idle.AddLast(client.IdleNode);
+
+    public void BecomesBusy(ClientConnection client)
+    {
+        if (client.IdleNode.List is not null)
+            _idle.Remove(client.IdleNode);
+    }
+
+    /// <summary>A client is closed; safe to repeat.</summary>
+    public void Forget(ClientConnection client)
+    {
+        if (client.Node.List is null)
+            return;
+        _clients.Remove(client.Node);
+        Leave();
+    }
+
+    public Exchange RentExchange() => _freeExchanges.TryPop(out var exchange) ? exchange : new Exchange();
+
+    public void Return(Exchange exchange)
+    {
+        if (_freeExchanges.Count < MostFreeExchanges)
+            _freeExchanges.Push(exchange);
+    }
+
+    /// <summary>Closes up to <paramref name="most"/> clients that have been idle for longest; returns how many.</summary>
+    public int CloseIdleClients(int most)
+    {
+        var closed = 0;
+        while (closed < most && _idle.First is { } node)
+        {
+            _idle.Remove(node);
+            node.Value.End();
+            closed++;
+        }
+
+        return closed;
+    }
+
+    /// <summary>Any thread: finishes what is in flight, closes what is idle; the task ends when no client is left.</summary>
+    public Task DrainAsync()
+    {
+        Events.Post(() =>
+        {
+            IsDraining = true;
+            CloseIdleClients(int.MaxValue);
+            Upstreams.CloseIdle();
+            if (_clients.Count == 0)
+                _drained.TrySetResult();
+        });
+        return _drained.Task;
+    }
+
+    /// <summary>Any thread: closes every client that is left, in the middle of whatever it does.</summary>
+    public void CloseAll() => Events.Post(() =>
+    {
+        foreach (var client in _clients.ToArray())
+            client.End();
+    });
+
+    /// <summary>Any thread but the loop's own: ends the loop and waits for its thread.</summary>
+    public void Dispose()
+    {
+        Events.Stop();
+        if (_thread.IsAlive)
+            _thread.Join();
+        Events.Dispose();
+    }
+
+    private void Leave()
+    {
+        Interlocked.Decrement(ref _clientCount);
+        _budget.Leave();
+        if (IsDraining && _clients.Count == 0)
+            _drained.TrySetResult();
+    }
+
+    private bool FreeDescriptors() => CloseIdleClients(16) > 0;
+}

@@ -1,0 +1,53 @@
+namespace Hotcore.Proxying;
+
+/// <summary>
+/// How long silence lasts before hotcore gives up, in milliseconds. There is no limit on how long a message takes, only on
+/// how long nothing of it moves.
+/// </summary>
+internal static class Timeouts
+{
+    /// <summary>For the whole head of a request, from its first byte on; for the first byte of a new connection too.</summary>
+    public const long RequestHead = 30_000;
+
+    /// <summary>Between two requests of a client.</summary>
+    public const long IdleClient = 75_000;
+
+    /// <summary>A client that neither sends the rest of its body nor takes the rest of its answer.</summary>
+    public const long SilentClient = 60_000;
+
+    /// <summary>
+    /// An upstream that stops in the middle of a message. Long, because event streams are silent for long, and the program
+    /// at the other end is the owner's own. Before its answer begins, an upstream may think for as long as its client waits.
+    /// </summary>
+    public const long SilentUpstream = 3_600_000;
+
+    /// <summary>For the kernel to open a connection to a port of this machine that neither accepts nor refuses.</summary>
+    public const long Connect = 10_000;
+
+    /// <summary>Between two requests to an upstream.</summary>
+    public const long IdleUpstream = 60_000;
+
+    /// <summary>A request that can be sent once only takes no kept-alive connection that was silent for longer.</summary>
+    public const long SurelyAlive = 1_000;
+
+    /// <summary>How long a request waits for a port that refuses.</summary>
+    public const long Hold = 15_000;
+
+    /// <summary>How recently the port must have answered, or the mapping been made, for a request to wait.</summary>
+    public const long HoldAfterAnswer = 60_000;
+
+    /// <summary>How often a port that refuses is tried while requests wait for it.</summary>
+    public const long Probe = 50;
+
+    /// <summary>A client that has finished sending: how long its answer may make no progress before it counts as gone.</summary>
+    public const long HalfClosedClient = 30_000;
+
+    /// <summary>Reading on after the last answer, so that the client gets to see it before a reset.</summary>
+    public const long Linger = 5_000;
+
+    /// <summary>For the request of a client that was accepted just before hotcore began to stop.</summary>
+    public const long Drain = 1_000;
+
+    /// <summary>Accepting pauses this long when there are no descriptors left.</summary>
+    public const long AcceptPause = 50;
+}

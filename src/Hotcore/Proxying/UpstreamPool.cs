@@ -1,0 +1,87 @@
+using Hotcore.Loops;
+using Hotcore.Mappings;
+
+namespace Hotcore.Proxying;
+
+/// <summary>
+/// The connections of one loop to the apps: kept-alive ones are taken again, new ones opened, and a request for a port that
+/// refuses for a moment waits for it (a deploy, a restart). Belongs to one loop.
+/// </summary>
+internal sealed class UpstreamPool(EventLoop loop, PortActivity activity, Func<bool> freeDescriptors)
+{
+    private readonly Dictionary<int, UpstreamPort> _ports = [];
+    private IdleSweep? _sweep;
+
+    /// <summary>
+    /// A connection for one exchange, which owns it then; null when nothing answers at the mapping's port, or when
+    /// <paramref name="exchange"/> was abandoned while it waited.
+    /// </summary>
+    public LoopTask<UpstreamConnection?> TakeAsync(Mapping mapping, Exchange exchange)
+    {
+        var port = PortOf(mapping.Port);
+        return port.TakeIdle(surelyAlive: !exchange.MayBeSentAgain) is { } idle
+            ? new LoopTask<UpstreamConnection?>(idle)
+            : OpenOrWaitAsync(port, mapping, exchange);
+    }
+
+    /// <summary>Takes back a connection whose exchange ended cleanly.</summary>
+    public void Return(UpstreamConnection upstream)
+    {
+        activity.Answered(upstream.Port.Number, loop.NowMilliseconds);
+        upstream.Port.Return(upstream);
+        _sweep ??= new IdleSweep(loop, this);
+        _sweep.Begin();
+    }
+
+    /// <summary>Closes everything that is idle.</summary>
+    public void CloseIdle()
+    {
+        foreach (var port in _ports.Values)
+            port.CloseIdle();
+    }
+
+    private UpstreamPort PortOf(int number)
+    {
+        if (!_ports.TryGetValue(number, out var port))
+            _ports[number] = port = new UpstreamPort(number, loop, activity, freeDescriptors);
+        return port;
+    }
+
+    private async LoopTask<UpstreamConnection?> OpenOrWaitAsync(UpstreamPort port, Mapping mapping, Exchange exchange)
+    {
+        if (await port.OpenAsync() is { } opened)
+            return opened;
+        return IsWorthWaitingFor(mapping) && !exchange.IsAbandoned
+            ? await port.WaitForAnswerAsync(exchange.BeginHold(loop), exchange.BeganAt + Timeouts.Hold)
+            : null;
+    }
+
+    private bool IsWorthWaitingFor(Mapping mapping) =>
+        activity.HasAnsweredWithin(mapping.Port, Timeouts.HoldAfterAnswer, loop.NowMilliseconds)
+        || (DateTimeOffset.UtcNow - mapping.MadeAt).TotalMilliseconds is >= 0 and <= Timeouts.HoldAfterAnswer;
+
+    /// <summary>Looks now and then for connections that were idle for too long.</summary>
+    private sealed class IdleSweep(EventLoop loop, UpstreamPool pool) : Deadline
+    {
+        private const long IntervalMilliseconds = 10_000;
+
+        public void Begin()
+        {
+            if (DueAt == Never)
+                loop.Timers.Set(this, loop.NowMilliseconds + IntervalMilliseconds);
+        }
+
+        internal override void OnDue()
+        {
+            var hasIdle = false;
+            foreach (var port in pool._ports.Values)
+            {
+                port.CloseIdleSince(loop.NowMilliseconds - Timeouts.IdleUpstream);
+                hasIdle |= port.HasIdle;
+            }
+
+            if (hasIdle)
+                Begin();
+        }
+    }
+}
