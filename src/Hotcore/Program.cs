@@ -1,5 +1,6 @@
 using System.Runtime.Versioning;
+using Hotcore.Cli;
 
 [assembly: SupportedOSPlatform("linux")]
 
-return 0;
+return CommandLine.Run(args, Terminal.OfThisProcess());

@@ -21,6 +21,8 @@ internal sealed class ControlClient(int port, TimeSpan timeLimit)
     public string? Ask(string message)
     {
         byte[] request = Encoding.UTF8.GetBytes(message);
+        if (request.Length > ControlMessage.MaxRequestBytes)
+            return ControlMessage.FormatError($"a message is at most {ControlMessage.MaxRequestBytes} bytes long");
         return Ask(request, IPAddress.Loopback) ?? Ask(request, IPAddress.IPv6Loopback);
     }
 

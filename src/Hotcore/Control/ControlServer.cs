@@ -33,7 +33,7 @@ internal sealed class ControlServer : IAsyncDisposable
     /// <param name="mappings">What messages read and change.</param>
     /// <param name="status">Words the replies to status.</param>
     /// <param name="version">The reply to version.</param>
-    /// <param name="isOwnPort">Whether hotcore itself listens on a port; asked for every add, from any thread.</param>
+    /// <param name="isOwnPort">Whether the proxy itself listens on a port; asked for every add, from any thread.</param>
     /// <param name="clock">Tells how old the knowledge of senders is.</param>
     /// <param name="log">Takes a line for every accepted change and every fault.</param>
     /// <exception cref="SocketException">The port is taken.</exception>
@@ -138,7 +138,7 @@ internal sealed class ControlServer : IAsyncDisposable
 
     private void Change(Socket socket, IPEndPoint sender, ControlMessage message)
     {
-        if (message.Verb == ControlVerb.Add && _isOwnPort(message.Port))
+        if (message.Verb == ControlVerb.Add && (message.Port == EndPoints[0].Port || _isOwnPort(message.Port)))
         {
             string reason = $"hotcore itself listens on port {message.Port}; use the port of your app";
             Reply(socket, sender, ControlMessage.FormatError(reason));

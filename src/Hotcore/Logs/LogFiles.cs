@@ -62,7 +62,7 @@ internal sealed class LogFiles(string path, long maxBytes) : IDisposable
     {
         Mode = FileMode.Append,
         Access = FileAccess.Write,
-        Share = FileShare.ReadWrite | FileShare.Delete,
+        Share = FileShare.Read | FileShare.Delete,
         UnixCreateMode = OwnerOnly,
     });
 

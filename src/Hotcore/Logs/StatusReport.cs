@@ -70,7 +70,7 @@ internal sealed class StatusReport
         lock (_gate)
         {
             if (_attention is { } known && known.Mappings == mappings && known.Ports == ports) return known.Count;
-            int count = mappings.After(null).Count(mapping => !IsUp(mapping, ports));
+            int count = mappings.All.Count(mapping => !IsUp(mapping, ports));
             _attention = (mappings, ports, count);
             return count;
         }

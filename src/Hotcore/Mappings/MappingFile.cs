@@ -184,7 +184,7 @@ internal sealed class MappingFile : IDisposable
     {
         var lines = new ArrayBufferWriter<byte>((mappings.Count + 1) * 64);
         lines.Write(Encoding.ASCII.GetBytes(MappingLine.Header + "\n"));
-        foreach (Mapping mapping in mappings.After(null)) MappingLine.Write(lines, new MappingChange(mapping.Domain, mapping));
+        foreach (Mapping mapping in mappings.All) MappingLine.Write(lines, new MappingChange(mapping.Domain, mapping));
         SafeFileHandle file = File.OpenHandle(NewPath, FileMode.Create, FileAccess.ReadWrite, FileShare.Read);
         try
         {

@@ -24,6 +24,9 @@ internal sealed class MappingSnapshot
 
     public int Count => _index.Count;
 
+    /// <summary>All mappings in ordinal order of their domains.</summary>
+    public IReadOnlyCollection<Mapping> All => _sorted;
+
     /// <summary>Makes a snapshot of many mappings at once; of two for one domain the later stands.</summary>
     public static MappingSnapshot Create(IReadOnlyCollection<Mapping> mappings)
     {

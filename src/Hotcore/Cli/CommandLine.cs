@@ -1,0 +1,67 @@
+using System.CommandLine;
+using System.CommandLine.Help;
+using System.CommandLine.Parsing;
+
+namespace Hotcore.Cli;
+
+/// <summary>The commands of hotcore and how their arguments are read.</summary>
+internal static class CommandLine
+{
+    // A word that begins with @ is a word, not a file to read more words from.
+    private static readonly ParserConfiguration Plain = new() { ResponseFileTokenReplacer = null };
+
+    /// <summary>Runs what the arguments ask for and returns the exit status (<see cref="ExitCode"/>).</summary>
+    public static int Run(IReadOnlyList<string> args, Terminal terminal)
+    {
+        ParseResult arguments = Parse(args, terminal);
+        if (arguments.Errors.Count > 0) return Complain(arguments, terminal);
+        try
+        {
+            return arguments.Invoke(new InvocationConfiguration
+            {
+                Output = terminal.Output,
+                Error = terminal.Error,
+                EnableDefaultExceptionHandler = false,
+            });
+        }
+        catch (CommandFailure failure)
+        {
+            terminal.Error.WriteLine(failure.Message);
+            return failure.ExitCode;
+        }
+    }
+
+    /// <summary>Reads the arguments, whatever they are, without running anything.</summary>
+    public static ParseResult Parse(IReadOnlyList<string> args, Terminal terminal) => Build(terminal).Parse(args, Plain);
+
+    private static RootCommand Build(Terminal terminal)
+    {
+        var root = new RootCommand("hotcore, a reverse proxy: domain → port on this machine. Alone, it prints the status.")
+        {
+            ServeCommand.Create(terminal),
+            AddCommand.Create(terminal),
+            RemoveCommand.Create(terminal),
+            ListCommand.Create(terminal),
+            MsgCommand.Create(terminal),
+            LogCommand.Create(terminal),
+            HelpCommand.Create(terminal),
+            VersionCommand.Create(terminal),
+            LicenseCommand.Create(terminal),
+            CreditsCommand.Create(terminal),
+        };
+        root.HelpName = "hotcore";
+        root.Options.Add(RunningHotcore.PortOption);
+        root.SetAction(arguments => StatusCommand.Run(arguments, terminal));
+        HelpOption help = root.Options.OfType<HelpOption>().Single();
+        help.Action = new HelpWithMessages((HelpAction)help.Action!);
+        return root;
+    }
+
+    private static int Complain(ParseResult arguments, Terminal terminal)
+    {
+        foreach (ParseError error in arguments.Errors) terminal.Error.WriteLine(error.Message);
+        Command command = arguments.CommandResult.Command;
+        terminal.Error.WriteLine(command is RootCommand ? "see: hotcore help" : $"see: hotcore {command.Name} --help");
+        return ExitCode.WrongUsage;
+    }
+}

@@ -1,0 +1,45 @@
+using System.CommandLine;
+using System.ComponentModel;
+using System.Diagnostics;
+
+namespace Hotcore.Cli;
+
+/// <summary><c>hotcore log</c></summary>
+internal static class LogCommand
+{
+    public static Command Create(Terminal terminal)
+    {
+        var command = new Command("log", "Follow the log (Ctrl+C ends it)") { RunningHotcore.PortOption };
+        command.SetAction(arguments => Run(FindLog(RunningHotcore.Of(arguments, terminal), terminal)));
+        return command;
+    }
+
+    /// <summary>The log of the hotcore that runs; else the one that the last left behind.</summary>
+    private static string FindLog(RunningHotcore hotcore, Terminal terminal)
+    {
+        const string key = "log ";
+        string? line = hotcore.TryAsk("status")?.Split('\n').FirstOrDefault(line => line.StartsWith(key, StringComparison.Ordinal));
+        if (line is not null) return line[key.Length..];
+        foreach (bool isLocal in (ReadOnlySpan<bool>)[Build.IsLocal, !Build.IsLocal])
+        {
+            string path = Paths.Default(isLocal, terminal.Environment).Log;
+            if (File.Exists(path)) return path;
+        }
+        throw RunningHotcore.NotRunning();
+    }
+
+    private static int Run(string path)
+    {
+        try
+        {
+            // -F goes on with the next file when hotcore begins one.
+            using Process tail = Process.Start("tail", ["-n", "50", "-F", path]);
+            tail.WaitForExit();
+            return tail.ExitCode;
+        }
+        catch (Win32Exception)
+        {
+            throw new CommandFailure(ExitCode.Refused, $"there is no 'tail' on this machine; the log is {path}");
+        }
+    }
+}

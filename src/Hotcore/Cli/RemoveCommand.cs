@@ -1,0 +1,20 @@
+using System.CommandLine;
+
+namespace Hotcore.Cli;
+
+/// <summary><c>hotcore remove a.com</c></summary>
+internal static class RemoveCommand
+{
+    public static Command Create(Terminal terminal)
+    {
+        var domain = new Argument<string>("domain") { Description = "The domain to unmap" };
+        var command = new Command("remove", "Unmap a domain") { domain, RunningHotcore.PortOption };
+        command.SetAction(arguments =>
+        {
+            string reply = RunningHotcore.Of(arguments, terminal).Ask($"remove {arguments.GetRequiredValue(domain)}");
+            terminal.Output.WriteLine($"{reply.Split(' ')[^1]} is not mapped any more");
+            return ExitCode.Ok;
+        });
+        return command;
+    }
+}

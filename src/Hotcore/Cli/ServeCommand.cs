@@ -1,0 +1,60 @@
+using System.CommandLine;
+using System.CommandLine.Parsing;
+using System.Net;
+using Hotcore.Control;
+
+namespace Hotcore.Cli;
+
+/// <summary><c>hotcore serve</c></summary>
+internal static class ServeCommand
+{
+    public static Command Create(Terminal terminal)
+    {
+        var local = new Option<bool>("--local") { Description = "Local mode: for development on one's own machine" };
+        var data = new Option<string?>("--data") { Description = "The folder for mappings and log", HelpName = "DIR" };
+        var bind = new Option<IPAddress?>("--bind")
+        {
+            Description = "The address to accept connections on",
+            HelpName = "ADDRESS",
+            CustomParser = ParseAddress,
+        };
+        Option<int?> httpPort = CreatePortOption("--http-port", "The port for plain HTTP; 0 for any that is free");
+        Option<int?> controlPort = CreatePortOption(
+            "--control-port", $"The UDP port for messages, {ControlServer.DefaultPort} unless given; 0 for any that is free");
+        var command = new Command("serve", "Run the proxy in the foreground") { local, data, bind, httpPort, controlPort };
+        command.SetAction(arguments =>
+        {
+            bool isLocal = Build.IsLocal || arguments.GetValue(local);
+            var options = new DaemonOptions(
+                isLocal,
+                FindPaths(arguments.GetValue(data), isLocal, terminal),
+                arguments.GetValue(bind),
+                arguments.GetValue(httpPort),
+                arguments.GetValue(controlPort) ?? ControlServer.DefaultPort);
+            return Daemon.RunAsync(options, terminal.Output, terminal.Error).GetAwaiter().GetResult();
+        });
+        return command;
+    }
+
+    private static Option<int?> CreatePortOption(string name, string description) => new(name)
+    {
+        Description = description,
+        HelpName = "N",
+        CustomParser = result => Ports.Parse(result, smallest: 0),
+    };
+
+    private static Paths FindPaths(string? folder, bool isLocal, Terminal terminal)
+    {
+        if (folder is null) return Paths.Default(isLocal, terminal.Environment);
+        if (folder.Length == 0 || folder.Contains('\0')) throw new CommandFailure(ExitCode.WrongUsage, "--data takes a folder");
+        return new Paths(Path.GetFullPath(folder));
+    }
+
+    private static IPAddress? ParseAddress(ArgumentResult result)
+    {
+        string word = result.Tokens.Count == 0 ? "" : result.Tokens[^1].Value;
+        if (IPAddress.TryParse(word, out IPAddress? address)) return address;
+        result.AddError($"'{word}' is not an IP address; --bind takes one, such as 127.0.0.1");
+        return null;
+    }
+}

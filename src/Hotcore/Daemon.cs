@@ -1,0 +1,179 @@
+using System.Net;
+using System.Net.Sockets;
+using System.Runtime.InteropServices;
+using System.Text;
+using Hotcore.Control;
+using Hotcore.Logs;
+using Hotcore.Mappings;
+
+namespace Hotcore;
+
+/// <summary>
+/// The running hotcore: what it consists of, in which order that starts, and, in reverse, how it stops.
+/// </summary>
+internal sealed class Daemon : IAsyncDisposable
+{
+    private const UnixFileMode OwnerOnlyFile = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+    private const UnixFileMode OwnerOnlyFolder = OwnerOnlyFile | UnixFileMode.UserExecute;
+
+    private readonly DaemonOptions _options;
+    private readonly TimeProvider _clock = TimeProvider.System;
+    private FileStream? _lock;
+    private EventLog? _log;
+    private MappingTable? _mappings;
+    private StatusReport? _status;
+    private ControlServer? _control;
+
+    private Daemon(DaemonOptions options) => _options = options;
+
+    /// <summary>Where it takes messages.</summary>
+    public IReadOnlyList<IPEndPoint> ControlEndPoints => _control?.EndPoints ?? [];
+
+    /// <summary>Runs hotcore until SIGTERM or SIGINT; a second signal ends it at once. Returns the exit status.</summary>
+    /// <param name="options">What it was told.</param>
+    /// <param name="output">Takes what it is and where it listens, once it is ready.</param>
+    /// <param name="error">Takes the log as well, and why it could not start.</param>
+    public static async Task<int> RunAsync(DaemonOptions options, TextWriter output, TextWriter error)
+    {
+        var stop = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, context => RequestStop(stop, context));
+        using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, context => RequestStop(stop, context));
+        try
+        {
+            await using Daemon daemon = await StartAsync(options, error);
+            await output.WriteAsync(daemon.Introduce());
+            await output.FlushAsync();
+            await stop.Task;
+            daemon._log!.Write("stopping");
+        }
+        catch (StartFailure failure)
+        {
+            await error.WriteLineAsync($"hotcore cannot start: {failure.Message}");
+            return 1;
+        }
+        return 0;
+    }
+
+    /// <summary>Starts all parts; when it returns, hotcore answers.</summary>
+    /// <param name="options">What it is told.</param>
+    /// <param name="logEcho">Takes the log's lines as well, or null.</param>
+    /// <exception cref="StartFailure">A part could not start; those before it are stopped again.</exception>
+    public static async Task<Daemon> StartAsync(DaemonOptions options, TextWriter? logEcho)
+    {
+        var daemon = new Daemon(options);
+        try
+        {
+            daemon.TakeFolder();
+            daemon.OpenLog(logEcho);
+            daemon.LoadMappings();
+            // The proxy starts here: before the first message is answered, and with the mappings there.
+            daemon.OpenControl();
+            return daemon;
+        }
+        catch (Exception)
+        {
+            await daemon.DisposeAsync();
+            throw;
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_control is not null) await _control.DisposeAsync();
+        // The proxy stops here: what is in flight may still read the mappings.
+        _mappings?.Dispose();
+        if (_log is not null)
+        {
+            _log.Write("stopped");
+            await _log.DisposeAsync();
+        }
+        if (_lock is not null) await _lock.DisposeAsync();
+    }
+
+    private static void RequestStop(TaskCompletionSource stop, PosixSignalContext context) => context.Cancel = stop.TrySetResult();
+
+    private void TakeFolder()
+    {
+        string folder = _options.Paths.DataFolder;
+        try
+        {
+            Directory.CreateDirectory(folder, OwnerOnlyFolder);
+            _lock = OpenLock();
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        {
+            throw new StartFailure($"the data folder {folder} cannot be used: {failure.Message}", failure);
+        }
+    }
+
+    private FileStream OpenLock()
+    {
+        const int wouldBlock = 11;
+        try
+        {
+            // FileShare.None is a flock: the kernel takes it back however this process ends.
+            return new FileStream(_options.Paths.Lock, new FileStreamOptions
+            {
+                Mode = FileMode.OpenOrCreate,
+                Access = FileAccess.ReadWrite,
+                Share = FileShare.None,
+                UnixCreateMode = OwnerOnlyFile,
+            });
+        }
+        catch (IOException failure) when (failure.HResult == wouldBlock)
+        {
+            string folder = _options.Paths.DataFolder;
+            throw new StartFailure($"another hotcore runs with the data folder {folder}; stop it, or give this one --data", failure);
+        }
+    }
+
+    private void OpenLog(TextWriter? echo)
+    {
+        _log = new EventLog(_options.Paths.Log, _clock, echo);
+        _log.Write($"hotcore {Build.Version} starts, data {_options.Paths.DataFolder}");
+    }
+
+    private void LoadMappings()
+    {
+        try
+        {
+            _mappings = MappingTable.Open(_options.Paths.DataFolder, _clock, _log!.Write);
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        {
+            string folder = _options.Paths.DataFolder;
+            throw new StartFailure($"the mappings in {folder} cannot be read or written: {failure.Message}", failure);
+        }
+        var facts = new StatusFacts(Build.Version, _options.IsLocal, _options.Paths.DataFolder, _options.Paths.Log);
+        _status = new StatusReport(facts, () => _mappings.Snapshot, new ListeningPorts(_clock, _log.Write), _clock);
+        _log.Write($"{_mappings.Snapshot.Count} mappings loaded");
+    }
+
+    private void OpenControl()
+    {
+        try
+        {
+            _control = new ControlServer(
+                _options.ControlPort, _mappings!, _status!, Build.Version, IsProxyPort, _clock, _log!.Write);
+        }
+        catch (SocketException failure)
+        {
+            string reason = failure.SocketErrorCode == SocketError.AddressAlreadyInUse
+                ? "is taken, perhaps by another hotcore (try: hotcore)"
+                : $"cannot be opened: {failure.Message}";
+            throw new StartFailure($"the control port, UDP {_options.ControlPort}, {reason}", failure);
+        }
+    }
+
+    /// <summary>Whether the proxy listens on a port, so that mapping to it would go in circles.</summary>
+    private bool IsProxyPort(int port) => port == _options.HttpPort;
+
+    private string Introduce()
+    {
+        var text = new StringBuilder();
+        string mode = _options.IsLocal ? "local mode, " : "";
+        text.Append($"hotcore {Build.Version} ({mode}data {_options.Paths.DataFolder})\n");
+        foreach (IPEndPoint address in ControlEndPoints) text.Append($"control {address}\n");
+        return text.Append("ready\n").ToString();
+    }
+}

@@ -1,0 +1,12 @@
+using System.Net;
+
+namespace Hotcore;
+
+/// <summary>What <c>serve</c> was told.</summary>
+/// <param name="IsLocal">Local mode: loopback only, the user's own folder.</param>
+/// <param name="Paths">Where its files are.</param>
+/// <param name="BindAddress">The address to accept connections on; null for the mode's usual ones.</param>
+/// <param name="HttpPort">The port for plain HTTP, 0 for any that is free; null for the mode's usual one.</param>
+/// <param name="ControlPort">The UDP port of the control interface, 0 for any that is free.</param>
+internal sealed record DaemonOptions(
+    bool IsLocal, Paths Paths, IPAddress? BindAddress, int? HttpPort, int ControlPort);

@@ -1,0 +1,30 @@
+namespace Hotcore;
+
+/// <summary>Where every file is.</summary>
+/// <param name="DataFolder">The folder that belongs to one running hotcore. The file of mappings is in it.</param>
+internal sealed record Paths(string DataFolder)
+{
+    private const string ServiceFolder = "/opt/hotcore";
+
+    /// <summary>The systemd unit, which is there once hotcore is installed.</summary>
+    public const string SystemdUnit = "/etc/systemd/system/hotcore.service";
+
+    /// <summary>The newest log file; older ones have a number behind it.</summary>
+    public string Log => Path.Combine(DataFolder, "hotcore.log");
+
+    /// <summary>Held open by the hotcore whose folder this is.</summary>
+    public string Lock => Path.Combine(DataFolder, "lock");
+
+    /// <summary>The folder where none is given: that of the service or, in local mode, the user's own.</summary>
+    /// <param name="isLocal">Whether hotcore is in local mode.</param>
+    /// <param name="environment">Reads an environment variable.</param>
+    public static Paths Default(bool isLocal, Func<string, string?> environment)
+    {
+        if (!isLocal) return new Paths(ServiceFolder);
+        // The XDG base directory specification has relative paths ignored.
+        string? state = environment("XDG_STATE_HOME");
+        if (!Path.IsPathRooted(state))
+            state = Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".local", "state");
+        return new Paths(Path.Combine(state, "hotcore"));
+    }
+}
