@@ -5,6 +5,7 @@ using System.Text;
 using Hotcore.Control;
 using Hotcore.Logs;
 using Hotcore.Mappings;
+using Hotcore.Proxying;
 
 namespace Hotcore;
 
@@ -14,6 +15,8 @@ namespace Hotcore;
 internal sealed class Daemon : IAsyncDisposable
 {
     private const UnixFileMode OwnerOnlyFile = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+    private static readonly TimeSpan DrainTime = TimeSpan.FromSeconds(30);
+
     private const UnixFileMode OwnerOnlyFolder = OwnerOnlyFile | UnixFileMode.UserExecute;
 
     private readonly DaemonOptions _options;
@@ -22,6 +25,7 @@ internal sealed class Daemon : IAsyncDisposable
     private EventLog? _log;
     private MappingTable? _mappings;
     private StatusReport? _status;
+    private Proxy? _proxy;
     private ControlServer? _control;
 
     private Daemon(DaemonOptions options) => _options = options;
@@ -66,7 +70,7 @@ internal sealed class Daemon : IAsyncDisposable
             daemon.TakeFolder();
             daemon.OpenLog(logEcho);
             daemon.LoadMappings();
-            // The proxy starts here: before the first message is answered, and with the mappings there.
+            daemon.OpenProxy();
             daemon.OpenControl();
             return daemon;
         }
@@ -80,7 +84,11 @@ internal sealed class Daemon : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         if (_control is not null) await _control.DisposeAsync();
-        // The proxy stops here: what is in flight may still read the mappings.
+        if (_proxy is not null)
+        {
+            await _proxy.StopAsync(DrainTime);
+            _proxy.Dispose();
+        }
         _mappings?.Dispose();
         if (_log is not null)
         {
@@ -149,6 +157,13 @@ internal sealed class Daemon : IAsyncDisposable
         _log.Write($"{_mappings.Snapshot.Count} mappings loaded");
     }
 
+    private void OpenProxy()
+    {
+        _proxy = new Proxy(_mappings!, Environment.ProcessorCount, _log!.Write);
+        HttpListening.Begin(_proxy, _options, _log.Write);
+        foreach (IPEndPoint address in _proxy.Addresses) _status!.AddAddress("http", address);
+    }
+
     private void OpenControl()
     {
         try
@@ -166,13 +181,14 @@ internal sealed class Daemon : IAsyncDisposable
     }
 
     /// <summary>Whether the proxy listens on a port, so that mapping to it would go in circles.</summary>
-    private bool IsProxyPort(int port) => port == _options.HttpPort;
+    private bool IsProxyPort(int port) => _proxy!.Addresses.Any(address => address.Port == port);
 
     private string Introduce()
     {
         var text = new StringBuilder();
         string mode = _options.IsLocal ? "local mode, " : "";
         text.Append($"hotcore {Build.Version} ({mode}data {_options.Paths.DataFolder})\n");
+        foreach (IPEndPoint address in _proxy!.Addresses) text.Append($"http    {address}\n");
         foreach (IPEndPoint address in ControlEndPoints) text.Append($"control {address}\n");
         return text.Append("ready\n").ToString();
     }

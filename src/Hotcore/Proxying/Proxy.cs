@@ -29,9 +29,9 @@ internal sealed class Proxy : IDisposable
     /// <summary>Where it listens, as the kernel has it (a port 0 has become a real one).</summary>
     public IReadOnlyList<IPEndPoint> Addresses => [.. _sockets.Select(s => (IPEndPoint)s.LocalEndPoint!)];
 
-    /// <summary>Begins to accept at <paramref name="address"/>.</summary>
+    /// <summary>Begins to accept at <paramref name="address"/>; returns it as the kernel has it.</summary>
     /// <exception cref="SocketException">The address is taken, or not ours to take.</exception>
-    public void Listen(IPEndPoint address)
+    public IPEndPoint Listen(IPEndPoint address)
     {
         var socket = Listener.Open(address);
         _sockets.Add(socket);
@@ -41,6 +41,16 @@ internal sealed class Proxy : IDisposable
             _listeners.Add((loop, listener));
             loop.Events.Post(listener.Start);
         }
+
+        return (IPEndPoint)socket.LocalEndPoint!;
+    }
+
+    /// <summary>Stops accepting everywhere; clients that are connected stay.</summary>
+    public async Task StopListeningAsync()
+    {
+        await Task.WhenAll(_listeners.Select(StopAsync));
+        _listeners.Clear();
+        CloseSockets();
     }
 
     /// <summary>
@@ -48,8 +58,7 @@ internal sealed class Proxy : IDisposable
     /// </summary>
     public async Task StopAsync(TimeSpan patience)
     {
-        await Task.WhenAll(_listeners.Select(StopAsync));
-        CloseSockets();
+        await StopListeningAsync();
         var drained = Task.WhenAll(_loops.Select(loop => loop.DrainAsync()));
         if (await Task.WhenAny(drained, Task.Delay(patience)) == drained)
             return;
