@@ -13,14 +13,18 @@ failed=0
 running=
 
 finish() {
+  local status=$?
   trap - EXIT INT TERM HUP
   # `timeout` hands the signal on to the whole group of the test program it runs.
   [[ -z $running ]] || kill "$running" 2>/dev/null || true
+  # This script itself went wrong, or was interrupted: that must not pass for success.
+  if ((status != 0 && failed == 0)); then failed=1; fi
   echo "$passed passed, $failed failed"
-  ((failed == 0 && passed > 0)) || exit 1
+  ((failed == 0)) || exit 1
 }
 trap finish EXIT
-trap 'failed=$((failed + 1)); finish' INT TERM HUP
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
 
 say() { printf '\n== %s\n' "$1"; }
 
