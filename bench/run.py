@@ -1,0 +1,453 @@
+#!/usr/bin/env python3
+"""Measures hotcore beside nginx and HAProxy, in front of one upstream, in one run.
+
+The load generator and the upstream share the machine's cores with the proxy, so requests a second tell
+as much about them as about the proxy. The figure that counts is the CPU time that the proxy's own
+processes spend on a request. Rounds are interleaved, so that what else happens on the machine happens
+to all alike, and a ratio is taken within each round before its median is.
+"""
+
+import argparse
+import datetime
+import os
+import platform
+import re
+import resource
+import shutil
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+HOTCORE = HERE.parent / "artifacts" / "hotcore"
+DOMAIN = "bench.localhost"
+CONNECTIONS = 64
+IDLE_CONNECTIONS = 1000
+LARGE_BODY_BYTES = 100 * 1024
+START_LIMIT_SECONDS = 20
+STOP_LIMIT_SECONDS = 5
+
+
+# --- Processes -------------------------------------------------------------------------------------
+
+class Process:
+    """One program that this run started, with the processes it forked; ended by stop()."""
+
+    running = []
+
+    def __init__(self, arguments, **options):
+        # A session of its own: Ctrl-C reaches this script alone, which then ends all in order. Tied
+        # to this script's life: not even `kill -9` on it leaves one behind.
+        tied = ["setpriv", "--pdeathsig", "TERM", "--", *map(str, arguments)]
+        self.name = Path(arguments[0]).name
+        self.popen = subprocess.Popen(tied, start_new_session=True, stdin=subprocess.DEVNULL, text=True, **options)
+        Process.running.append(self)
+
+    def pids(self):
+        found = [self.popen.pid]
+        for pid in found:
+            for children in Path(f"/proc/{pid}/task").glob("*/children"):
+                found += map(int, children.read_text().split())
+        return found
+
+    def cpu_seconds(self):
+        """CPU time of all processes and threads so far, to the nanosecond.
+
+        From each process's CPU clock (clock_getcpuclockid(3), whose number for a pid is ~pid * 8 + 2):
+        it counts threads that have ended too, which a sum over /proc/PID/task would miss, and is not
+        rounded to ticks, as /proc/PID/stat is.
+        """
+        return sum(time.clock_gettime((~pid << 3) | 2) for pid in self.pids())
+
+    def pss_kilobytes(self):
+        """Memory of all processes, each shared page divided by the number of those that share it."""
+        rollups = (Path(f"/proc/{pid}/smaps_rollup").read_text() for pid in self.pids())
+        return sum(int(re.search(r"^Pss:\s+(\d+)", rollup, re.MULTILINE)[1]) for rollup in rollups)
+
+    def stop(self):
+        if self.popen.poll() is None:
+            self.popen.terminate()
+            try:
+                self.popen.wait(STOP_LIMIT_SECONDS)
+            except subprocess.TimeoutExpired:
+                for pid in reversed(self.pids()):
+                    os.kill(pid, signal.SIGKILL)
+                self.popen.wait()
+        if self in Process.running:
+            Process.running.remove(self)
+
+    @classmethod
+    def stop_all(cls):
+        for process in reversed(list(cls.running)):
+            process.stop()
+
+
+def free_port():
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+def await_listener(process, port):
+    deadline = time.monotonic() + START_LIMIT_SECONDS
+    while time.monotonic() < deadline:
+        if process.popen.poll() is not None:
+            break
+        try:
+            socket.create_connection(("127.0.0.1", port)).close()
+            return
+        except ConnectionRefusedError:
+            time.sleep(0.01)
+    sys.exit(f"{process.name} did not start on port {port}.")
+
+
+# --- The proxies -----------------------------------------------------------------------------------
+
+def configure(template, directory, **values):
+    """Fills in a template of bench/peers, and returns where the result is."""
+    text = (HERE / "peers" / template).read_text()
+    for name, value in {"DIR": directory, **values}.items():
+        text = text.replace(f"@{name}@", str(value))
+    target = directory / f"{values['PORT']}-{template.removesuffix('.in')}"
+    target.write_text(text)
+    return target
+
+
+def start_nginx(directory, port, upstream_port, template="nginx.conf.in"):
+    config = configure(template, directory, PORT=port, UPSTREAM_PORT=upstream_port)
+    process = Process(["nginx", "-c", config, "-e", directory / "nginx-start.log"])
+    await_listener(process, port)
+    return process
+
+
+def start_upstream(directory):
+    (directory / "100k").write_bytes(b"x" * LARGE_BODY_BYTES)
+    port = free_port()
+    start_nginx(directory, port, None, template="upstream.conf.in")
+    return port
+
+
+def start_haproxy(directory, port, upstream_port):
+    config = configure("haproxy.cfg.in", directory, PORT=port, UPSTREAM_PORT=upstream_port)
+    process = Process(["haproxy", "-db", "-q", "-f", config])
+    await_listener(process, port)
+    return process
+
+
+def start_hotcore(directory, port, upstream_port):
+    process = Process(
+        [HOTCORE, "serve", "--data", directory / f"hotcore-{port}", "--bind", "127.0.0.1",
+         "--http-port", port, "--control-port", 0],
+        stdout=subprocess.PIPE)
+    control_port = await_hotcore(process)
+    send_command(control_port, f"add {DOMAIN} {upstream_port}")
+    return process
+
+
+def await_hotcore(process):
+    """Reads what hotcore prints until it is ready, and returns its control port."""
+    control_port = None
+    for line in process.popen.stdout:
+        if control := re.match(r"control +127\.0\.0\.1:(\d+)$", line):
+            control_port = int(control[1])
+        if line == "ready\n":
+            return control_port
+    sys.exit("hotcore did not start.")
+
+
+def send_command(control_port, command):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:
+        control.settimeout(2)
+        control.connect(("127.0.0.1", control_port))
+        control.send(command.encode())
+        reply = control.recv(65536).decode()
+    if not reply.startswith("ok"):
+        sys.exit(f"hotcore answered '{command}' with: {reply}")
+
+
+START = {"hotcore": start_hotcore, "nginx": start_nginx, "haproxy": start_haproxy}
+NAMES = {"hotcore": "hotcore", "nginx": "nginx", "haproxy": "HAProxy"}
+VERSIONS = {
+    "hotcore": ([HOTCORE, "version"], r"(\d+\.\d+\.\d+\S*)"),
+    "nginx": (["nginx", "-v"], r"nginx/(\S+)"),
+    "haproxy": (["haproxy", "-v"], r"version (\d+\.\d+\.\d+)"),
+    "wrk": (["wrk", "-v"], r"wrk \D*(\d+\.\d+\.\d+)"),
+}
+
+
+def start_proxies(proxies, directory, upstream_port):
+    """Starts each proxy in front of the upstream; returns name → (process, port)."""
+    started = {}
+    for name in proxies:
+        port = free_port()
+        started[name] = (START[name](directory, port, upstream_port), port)
+        check_forwarded_fields(name, port)
+    return started
+
+
+def check_forwarded_fields(name, port):
+    """The work has to be the same: every proxy sets the same fields, and hands on none for the hop."""
+    expected = f"host={DOMAIN} for=127.0.0.1 proto=http forwarded-host={DOMAIN} real-ip=127.0.0.1 connection="
+    with open_connection(port) as connection:
+        answer = get(connection, "/fields").strip()
+    if answer != expected:
+        sys.exit(f"{NAMES[name]} forwards other fields than it should.\n  expected: {expected}\n  received: {answer}")
+
+
+def open_connection(port):
+    return socket.create_connection(("127.0.0.1", port), timeout=5)
+
+
+def get(connection, path):
+    """One GET on a kept-alive connection; returns the body of a response with a Content-Length."""
+    connection.sendall(f"GET {path} HTTP/1.1\r\nHost: {DOMAIN}\r\n\r\n".encode())
+    received = b""
+    while b"\r\n\r\n" not in received:
+        received += receive(connection)
+    head, body = received.split(b"\r\n\r\n", 1)
+    length = int(re.search(rb"(?i)content-length: *(\d+)", head)[1])
+    while len(body) < length:
+        body += receive(connection)
+    return body.decode()
+
+
+def receive(connection):
+    data = connection.recv(65536)
+    if not data:
+        sys.exit("A proxy closed a connection in the middle of a response.")
+    return data
+
+
+# --- Scenarios -------------------------------------------------------------------------------------
+
+def measure_load(options, directory, upstream_port, path):
+    """Rounds of wrk against each proxy in turn; returns name → list of one dict a round."""
+    proxies = start_proxies(options.proxies, directory, upstream_port)
+    for name, proxy in proxies.items():
+        run_wrk(name, *proxy, path, options.warm_up)
+    results = {name: [] for name in proxies}
+    order = list(proxies)
+    for number in range(options.rounds):
+        for name in order:
+            measured = run_wrk(name, *proxies[name], path, options.seconds)
+            results[name].append(measured)
+            print(f"  round {number + 1}  {NAMES[name]:8}  {measured['cpu']:6.1f} µs/request"
+                  f"  {measured['rate']:8.0f} requests/s", flush=True)
+        # Nobody always comes right after the same neighbour, or always first.
+        order.append(order.pop(0))
+    return results
+
+
+def run_wrk(name, process, port, path, seconds):
+    arguments = ["wrk", "-t2", f"-c{CONNECTIONS}", f"-d{seconds}s", "--latency", "-H", f"Host: {DOMAIN}",
+                 f"http://127.0.0.1:{port}{path}"]
+    pss = []
+    # In the middle of the load, and once: reading it holds up the process that is read.
+    sampler = threading.Timer(seconds / 2, lambda: pss.append(process.pss_kilobytes()))
+    cpu_before = process.cpu_seconds()
+    wrk = Process(arguments, stdout=subprocess.PIPE)
+    sampler.start()
+    try:
+        output = wrk.popen.communicate()[0]
+    finally:
+        sampler.cancel()
+        wrk.stop()
+    if process.popen.poll() is not None:
+        sys.exit(f"{NAMES[name]} ended under load, with exit code {process.popen.returncode}.")
+    cpu = process.cpu_seconds() - cpu_before
+    if errors := re.search(r"Non-2xx.*|Socket errors.*", output):
+        sys.exit(f"{NAMES[name]}: {errors[0]}")
+    requests = int(re.search(r"(\d+) requests in", output)[1])
+    return {
+        "cpu": cpu / requests * 1e6,
+        "rate": float(re.search(r"Requests/sec:\s+([\d.]+)", output)[1]),
+        "p99": milliseconds(re.search(r"99%\s+(\S+)", output)[1]),
+        "pss": pss[0] / 1024,
+    }
+
+
+def milliseconds(text):
+    number, unit = re.fullmatch(r"([\d.]+)(us|ms|s|m)", text).groups()
+    return float(number) * {"us": 0.001, "ms": 1, "s": 1000, "m": 60000}[unit]
+
+
+def measure_idle(options, directory, upstream_port):
+    """Memory of fresh processes, and with many connections that have had one request each and wait."""
+    results = {}
+    for name, (process, port) in start_proxies(options.proxies, directory, upstream_port).items():
+        fresh = process.pss_kilobytes()
+        connections = [open_connection(port) for _ in range(IDLE_CONNECTIONS)]
+        try:
+            for connection in connections:
+                get(connection, "/")
+            time.sleep(1)
+            loaded = process.pss_kilobytes()
+        finally:
+            for connection in connections:
+                connection.close()
+        results[name] = {"fresh": fresh / 1024, "loaded": loaded / 1024, "each": (loaded - fresh) / IDLE_CONNECTIONS}
+        print(f"  {NAMES[name]:8}  {fresh / 1024:5.1f} MB fresh, {loaded / 1024:5.1f} MB with idle connections", flush=True)
+    return results
+
+
+# --- The report ------------------------------------------------------------------------------------
+
+def median_of(rounds, figure):
+    return statistics.median(one[figure] for one in rounds)
+
+
+def write_table(header, rows):
+    line = "| " + " | ".join(header) + " |"
+    rule = "|---|" + "---:|" * (len(header) - 1)
+    return "\n".join([line, rule, *("| " + " | ".join(row) + " |" for row in rows)]) + "\n"
+
+
+def write_load(results):
+    rows = []
+    for name, rounds in results.items():
+        cpu = [one["cpu"] for one in rounds]
+        rows.append([
+            NAMES[name], f"{statistics.median(cpu):.1f}", f"{min(cpu):.1f}–{max(cpu):.1f}",
+            f"{median_of(rounds, 'rate'):,.0f}", f"{median_of(rounds, 'p99'):.2f}",
+            f"{max(one['pss'] for one in rounds):.1f}"])
+    header = ["proxy", "CPU µs/request", "lowest–highest", "requests/s", "p99 ms", "peak memory MB"]
+    return write_table(header, rows) + write_ratios(results)
+
+
+def write_ratios(results):
+    if "hotcore" not in results:
+        return ""
+    text = "\n"
+    for peer in (name for name in results if name != "hotcore"):
+        ratios = [ours["cpu"] / theirs["cpu"] for ours, theirs in zip(results["hotcore"], results[peer])]
+        text += f"- hotcore spends {statistics.median(ratios):.2f}× {NAMES[peer]}'s CPU per request" \
+                f" (rounds: {min(ratios):.2f}–{max(ratios):.2f}).\n"
+    return text
+
+
+def write_idle(results):
+    rows = [[NAMES[name], f"{one['fresh']:.1f}", f"{one['loaded']:.1f}", f"{one['each']:.1f}"]
+            for name, one in results.items()]
+    return write_table(["proxy", "fresh MB", f"with {IDLE_CONNECTIONS:,} idle MB", "KB per connection"], rows)
+
+
+def find_version(program):
+    command, pattern = VERSIONS[program]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False)
+    found = re.search(pattern, ran.stdout + ran.stderr)
+    return found[1] if found else "unknown"
+
+
+def describe_machine():
+    model = re.search(r"^model name\s*: (.*)", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
+    kernel = re.match(r"[\d.]+\d", platform.release())
+    return (f"{os.cpu_count()} cores ({model[1] if model else platform.machine()}), "
+            f"Linux {kernel[0] if kernel else platform.release()}")
+
+
+def write_report(options, sections):
+    versions = ", ".join(f"{NAMES.get(name, name)} {find_version(name)}" for name in [*options.proxies, "wrk"])
+    return f"""# Measurements
+
+Written by `make bench` on {datetime.date.today().isoformat()}.
+
+- Machine: {describe_machine()}.
+- Versions: {versions}.
+- Method: each proxy stands in front of the same upstream, on loopback, sets the same forwarded fields and
+  keeps connections alive on both sides; peers are configured as in [peers/](peers). wrk drives
+  {CONNECTIONS} connections from 2 threads. {options.rounds} rounds of {options.seconds} s each, interleaved, after a
+  warm-up of {options.warm_up} s.
+- CPU is the time that all processes and threads of the proxy spend, in user space and in the kernel. wrk
+  and the upstream share the cores with the proxy, so CPU per request is the figure to go by; requests/s
+  and latency are those of the crowded machine.
+- Figures are medians over the rounds; a ratio is taken in each round, then its median.
+- Memory is the highest PSS seen under load: a page that several processes share is divided among them. The
+  upstream is an nginx too, which flatters nginx here: its program's pages count half.
+
+{''.join(f"## {title}{chr(10)}{chr(10)}{text}{chr(10)}" for title, text in sections)}## To repeat
+
+    apt-get install nginx-light haproxy wrk
+    make bench
+
+`bench/run.py --help` tells the shorter ways.
+"""
+
+
+SCENARIOS = {
+    "small-get": ("Small GET, kept alive",
+                  lambda *arguments: write_load(measure_load(*arguments, "/"))),
+    "large-get": ("GET of 100 KB, kept alive",
+                  lambda *arguments: write_load(measure_load(*arguments, "/100k"))),
+    "idle": (f"{IDLE_CONNECTIONS:,} idle connections",
+             lambda *arguments: write_idle(measure_idle(*arguments))),
+}
+
+
+# --- The command line ------------------------------------------------------------------------------
+
+def parse_options():
+    parser = argparse.ArgumentParser(description="Measures hotcore beside nginx and HAProxy.")
+    parser.add_argument("--proxies", type=lambda text: text.split(","), default=list(START),
+                        help="which to measure, separated by commas (default: all)")
+    parser.add_argument("--only", choices=SCENARIOS, help="measure one scenario alone")
+    parser.add_argument("--quick", action="store_true", help="rounds of 1 second: a look, not a measurement")
+    parser.add_argument("--rounds", type=int, default=7, help="rounds of each scenario (default: %(default)s)")
+    parser.add_argument("--output", type=Path,
+                        help="where to write the report (default: bench/RESULTS.md for a full run, nowhere for a part)")
+    options = parser.parse_args()
+    if unknown := set(options.proxies) - START.keys():
+        parser.error(f"no such proxy: {', '.join(unknown)} (there are: {', '.join(START)})")
+    options.seconds = 1 if options.quick else 5
+    options.warm_up = 2 if options.quick else 5
+    if options.quick:
+        options.rounds = min(options.rounds, 3)
+    is_full = not options.quick and not options.only and set(options.proxies) == START.keys()
+    if is_full and options.output is None:
+        options.output = HERE / "RESULTS.md"
+    return options
+
+
+def check_needs(options):
+    missing = [name for name in ("nginx", "haproxy", "wrk", "setpriv") if not shutil.which(name)]
+    if missing:
+        sys.exit(f"Not found: {', '.join(missing)}. Run: apt-get install nginx-light haproxy wrk util-linux")
+    if "hotcore" in options.proxies and not HOTCORE.exists():
+        sys.exit(f"Not found: {HOTCORE}. Run: make build")
+
+
+def main():
+    options = parse_options()
+    check_needs(options)
+    # A signal takes the same way out as Ctrl-C: through the finally below.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    signal.signal(signal.SIGHUP, lambda *_: sys.exit(129))
+    _, hard_limit = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard_limit, hard_limit))
+    sections = []
+    for name in [options.only] if options.only else SCENARIOS:
+        title, measure = SCENARIOS[name]
+        print(title, flush=True)
+        with tempfile.TemporaryDirectory(prefix="hotcore-bench-") as directory:
+            # nginx started by root gives up its rights, and has to read here all the same.
+            os.chmod(directory, 0o755)
+            try:
+                sections.append((title, measure(options, Path(directory), start_upstream(Path(directory)))))
+            finally:
+                Process.stop_all()
+        print(f"\n{sections[-1][1]}", flush=True)
+    if options.output:
+        options.output.write_text(write_report(options, sections))
+        print(f"written: {options.output}")
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except KeyboardInterrupt:
+        sys.exit(130)
