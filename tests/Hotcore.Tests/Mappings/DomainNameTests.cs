@@ -1,0 +1,105 @@
+using System.Text;
+using FsCheck;
+using FsCheck.Fluent;
+using Xunit;
+
+namespace Hotcore.Mappings;
+
+public class DomainNameTests
+{
+    [Theory]
+    [InlineData("a.com", "a.com")]
+    [InlineData("A-App.COM", "a-app.com")]
+    [InlineData("a.com.", "a.com")]
+    [InlineData("localhost", "localhost")]
+    [InlineData("1.a1", "1.a1")]
+    [InlineData("bücher.de", "xn--bcher-kva.de")]
+    [InlineData("BÜCHER.de", "xn--bcher-kva.de")]
+    [InlineData("日本。jp", "xn--wgv71a.jp")]
+    [InlineData("xn--bcher-kva.de", "xn--bcher-kva.de")]
+    public void A_name_is_normalized(string typed, string expected)
+    {
+        Assert.True(DomainName.TryParse(typed, out DomainName domain, out string error), error);
+        Assert.Equal(expected, domain.ToString());
+    }
+
+    [Theory]
+    [InlineData("https://a.com/", "use: a.com")]
+    [InlineData("http://A.com:8080/x?y#z", "use: a.com")]
+    [InlineData("https://bücher.de", "use: xn--bcher-kva.de")]
+    [InlineData("a.com/path", "use: a.com")]
+    [InlineData("a.com:443", "use: a.com")]
+    [InlineData("me@a.com", "use: a.com")]
+    [InlineData("http://", "use a name such as a.com")]
+    [InlineData("http://127.0.0.1/", "use a name such as a.com")]
+    [InlineData("127.0.0.1", "IP address")]
+    [InlineData("::1", "IP address")]
+    [InlineData("[::1]", "IP address")]
+    [InlineData("1.2.3.400", "IP address")]
+    [InlineData("a.0x7f", "IP address")]
+    [InlineData("*.a.com", "wildcard")]
+    [InlineData("my_app.com", "hyphens")]
+    [InlineData("", "for example: a.com")]
+    [InlineData(".", "empty")]
+    [InlineData("a..com", "dots")]
+    [InlineData(".a.com", "dots")]
+    [InlineData("a.com..", "dots")]
+    [InlineData("-a.com", "hyphen")]
+    [InlineData("a-.com", "hyphen")]
+    [InlineData("a!.com", "'!'")]
+    [InlineData("a\u0001.com", "U+0001")]
+    [InlineData("a\u202eb.com", "U+202E")]
+    [InlineData("ａ.com", "U+FF41")]
+    [InlineData("🙂.com", "U+1F642")]
+    public void What_is_not_a_domain_is_refused_with_what_to_type_instead(string typed, string hint)
+    {
+        Assert.False(DomainName.TryParse(typed, out DomainName domain, out string error));
+        Assert.Contains(hint, error, StringComparison.Ordinal);
+        Assert.Equal("", domain.ToString());
+    }
+
+    [Fact]
+    public void Labels_have_63_characters_and_names_253_at_most()
+    {
+        string label = new('a', 63);
+        string longest = $"{label}.{label}.{label}.{new string('b', 61)}";
+        Assert.True(DomainName.TryParse(longest, out _, out _));
+        Assert.True(DomainName.TryParse(longest + ".", out _, out _));
+        Assert.False(DomainName.TryParse(longest + "b", out _, out _));
+        Assert.False(DomainName.TryParse(new string('a', 64) + ".com", out _, out _));
+        Assert.False(DomainName.TryParse(new string('ü', 100) + ".com", out _, out _));
+        Assert.False(DomainName.TryParse(new string('a', 1_000_000), out _, out string error));
+        Assert.InRange(error.Length, 1, 300);
+    }
+
+    [Fact]
+    public void Any_text_is_either_refused_with_a_reason_or_normalized_once_and_for_all()
+    {
+        Config config = Config.QuickThrowOnFailure.WithMaxTest(Cases.Many).WithQuietOnSuccess(true);
+        Prop.ForAll<string?>(text => CheckText(text ?? "")).Check(config);
+    }
+
+    [Fact]
+    public void Mutated_names_are_either_refused_with_a_reason_or_normalized_once_and_for_all() =>
+        Cases.Check(GenerateName, CheckText);
+
+    private static string GenerateName(Random random)
+    {
+        string name = Cases.Pick(random, "https://a.com/", "bücher.de", "xn--bcher-kva.de", "a-app.example.com", "日本。jp", "1.2.3.4");
+        return Encoding.UTF8.GetString(Cases.Mutate(random, Encoding.UTF8.GetBytes(name)));
+    }
+
+    private static void CheckText(string text)
+    {
+        if (!DomainName.TryParse(text, out DomainName domain, out string error))
+        {
+            Assert.InRange(error.Length, 1, 500);
+            return;
+        }
+        string name = domain.ToString();
+        Assert.InRange(name.Length, 1, DomainName.MaxLength);
+        Assert.All(name, character => Assert.True(char.IsAsciiLetterLower(character) || char.IsAsciiDigit(character) || character is '-' or '.'));
+        Assert.True(DomainName.TryParse(name.ToUpperInvariant() + ".", out DomainName again, out _));
+        Assert.Equal(domain, again);
+    }
+}

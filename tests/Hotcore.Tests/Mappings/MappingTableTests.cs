@@ -1,0 +1,185 @@
+using Microsoft.Win32.SafeHandles;
+using Xunit;
+
+namespace Hotcore.Mappings;
+
+public sealed class MappingTableTests : IDisposable
+{
+    private readonly TemporaryFolder _folder = new();
+    private readonly ManualClock _clock = new();
+    private readonly LogLines _log = new();
+    private readonly DomainName _a = MappingSnapshotTests.Name("a.com");
+    private readonly DomainName _b = MappingSnapshotTests.Name("b.com");
+
+    private string Content => File.ReadAllText(_folder["mappings"]);
+
+    public void Dispose() => _folder.Dispose();
+
+    [Fact]
+    public async Task A_change_is_on_disk_before_it_is_acknowledged()
+    {
+        using var flushed = new SemaphoreSlim(0);
+        using var proceed = new SemaphoreSlim(0);
+        using MappingTable table = Open(flushed, proceed);
+        Task adding = table.AddAsync(_a, 8080);
+        await flushed.WaitAsync();
+        Assert.False(adding.IsCompleted);
+        Assert.Equal(0, table.Snapshot.Count);
+        Assert.Contains("add a.com 8080 2026-11-22T08:00:00Z ", Content, StringComparison.Ordinal);
+        proceed.Release();
+        await adding;
+        Assert.Equal(8080, table.Snapshot.Find("a.com"u8)?.Port);
+    }
+
+    [Fact]
+    public async Task Changes_that_arrive_together_share_one_flush_and_one_snapshot()
+    {
+        using var flushed = new SemaphoreSlim(0);
+        using var proceed = new SemaphoreSlim(0);
+        using MappingTable table = Open(flushed, proceed);
+        Task first = table.AddAsync(_a, 1);
+        await flushed.WaitAsync();
+        Task[] rest = [.. Enumerable.Range(0, 1000).Select(i => table.AddAsync(MappingSnapshotTests.Name($"n{i}.com"), 2))];
+        proceed.Release();
+        await first;
+        Assert.Equal(1, table.Snapshot.Count);
+        await flushed.WaitAsync();
+        proceed.Release();
+        await Task.WhenAll(rest);
+        Assert.Equal(1001, table.Snapshot.Count);
+        Assert.Equal(0, flushed.CurrentCount);
+    }
+
+    [Fact]
+    public async Task Changes_survive_a_restart_in_their_order()
+    {
+        using (MappingTable table = Open())
+        {
+            await table.AddAsync(_a, 1);
+            await Task.WhenAll(table.AddAsync(_b, 2), table.RemoveAsync(_a), table.AddAsync(_b, 3));
+        }
+        using MappingTable again = Open();
+        Mapping mapping = Assert.Single(again.Snapshot.All);
+        Assert.Equal(("b.com", 3), (mapping.Domain.ToString(), mapping.Port));
+    }
+
+    [Fact]
+    public async Task A_repeated_message_is_fine_and_costs_no_line()
+    {
+        using MappingTable table = Open();
+        await table.AddAsync(_a, 1);
+        Mapping made = table.Snapshot.Find(_a)!;
+        string content = Content;
+        _clock.Advance(TimeSpan.FromMinutes(1));
+        await table.AddAsync(_a, 1);
+        await table.RemoveAsync(_b);
+        Assert.Same(made, table.Snapshot.Find(_a));
+        Assert.Equal(content, Content);
+    }
+
+    [Fact]
+    public async Task Another_port_makes_the_mapping_anew()
+    {
+        using MappingTable table = Open();
+        await table.AddAsync(_a, 1);
+        _clock.Advance(TimeSpan.FromMinutes(1));
+        await table.AddAsync(_a, 2);
+        Assert.Equal(_clock.GetUtcNow(), table.Snapshot.Find(_a)!.MadeAt);
+    }
+
+    [Fact]
+    public async Task A_disk_that_fails_halfway_refuses_the_change_and_leaves_the_file_as_it_was()
+    {
+        bool isFull = false;
+        using MappingTable table = Open((file, bytes, offset) =>
+        {
+            Write(file, isFull ? bytes[..10] : bytes, offset);
+            if (isFull) throw new IOException("No space left on device");
+        });
+        await table.AddAsync(_a, 1);
+        string content = Content;
+        MappingSnapshot snapshot = table.Snapshot;
+        isFull = true;
+        IOException failure = await Assert.ThrowsAsync<IOException>(() => table.AddAsync(_b, 2));
+        Assert.Contains("No space left", failure.Message, StringComparison.Ordinal);
+        Assert.Equal(content, Content);
+        Assert.Same(snapshot, table.Snapshot);
+        isFull = false;
+        await table.AddAsync(_b, 3);
+        Assert.Equal(2, table.Snapshot.Count);
+        AssertReloadsAs("a.com 1", "b.com 3");
+    }
+
+    [Fact]
+    public async Task A_file_that_cannot_be_cut_back_is_written_anew_before_the_next_change()
+    {
+        bool isBroken = false;
+        using MappingTable table = Open((file, bytes, offset) =>
+        {
+            Write(file, isBroken ? bytes[..10] : bytes, offset);
+            if (!isBroken) return;
+            file.Dispose();
+            throw new IOException("Input/output error");
+        });
+        await table.AddAsync(_a, 1);
+        isBroken = true;
+        await Assert.ThrowsAsync<IOException>(() => table.AddAsync(_b, 2));
+        await Assert.ThrowsAsync<IOException>(() => table.AddAsync(_b, 2));
+        isBroken = false;
+        await table.AddAsync(_b, 3);
+        AssertReloadsAs("a.com 1", "b.com 3");
+        Assert.Empty(Directory.GetFiles(_folder.Path, "*damaged*"));
+    }
+
+    [Fact]
+    public async Task The_file_is_compacted_now_and_then_and_loses_nothing()
+    {
+        using MappingTable table = Open();
+        await table.AddAsync(_b, 7);
+        int changes = 0;
+        do
+        {
+            await table.AddAsync(_a, 1 + (++changes % 60_000));
+            Assert.True(changes < 50_000, "it is never compacted");
+        }
+        while (File.ReadLines(_folder["mappings"]).Count() > changes || changes < 1000);
+        Assert.False(File.Exists(_folder["mappings.new"]));
+        AssertReloadsAs($"a.com {1 + (changes % 60_000)}", "b.com 7");
+    }
+
+    [Fact]
+    public async Task What_waits_is_stored_before_the_table_closes()
+    {
+        MappingTable table = Open();
+        Task[] adding = [.. Enumerable.Range(0, 500).Select(i => table.AddAsync(MappingSnapshotTests.Name($"n{i}.com"), 2))];
+        table.Dispose();
+        await Task.WhenAll(adding);
+        await Assert.ThrowsAsync<IOException>(() => table.AddAsync(_a, 1));
+        using MappingTable again = Open();
+        Assert.Equal(500, again.Snapshot.Count);
+    }
+
+    private static void Write(SafeFileHandle file, ReadOnlySpan<byte> bytes, long offset) =>
+        RandomAccess.Write(file, bytes, offset);
+
+    private MappingTable Open(WriteAndFlush? writeAndFlush = null) =>
+        MappingTable.Open(_folder.Path, _clock, _log.Write, writeAndFlush);
+
+    /// <summary>A table whose disk says when it has written an append, and goes on when told to.</summary>
+    private MappingTable Open(SemaphoreSlim flushed, SemaphoreSlim proceed) => Open((file, bytes, offset) =>
+    {
+        Write(file, bytes, offset);
+        if (offset == 0) return;
+        flushed.Release();
+        proceed.Wait();
+    });
+
+    private void AssertReloadsAs(params string[] mappings)
+    {
+        using FileStream stream = File.OpenRead(_folder["mappings"]);
+        MappingFileReader reader = MappingFileReader.Read(stream);
+        Assert.False(reader.IsDamaged);
+        Assert.Equal(0, reader.TornLength);
+        Assert.Equal(mappings, reader.Mappings.Select(mapping => $"{mapping.Domain} {mapping.Port}").Order());
+    }
+}
