@@ -55,6 +55,8 @@ internal static class BodyCopier
                     {
                         turn = 0;
                         await source.Connection.Loop.YieldAsync();
+                        if (sink.Connection.IsClosed)
+                            return BodyCopyResult.SinkFailed; // Meanwhile, so no later wait would end for it.
                     }
 
                     if (!await ReceiveAsync(source))

@@ -11,10 +11,12 @@ namespace Hotcore.Proxying;
 /// </summary>
 internal sealed class ClientConnection
 {
+    private const int RequestsPerTurn = 64;
+
     private readonly HalfClosedDeadline _halfClosed;
     private Exchange? _exchange;
     private bool _isTunnel;
-    private bool _hasServedRequest;
+    private long _servedRequests;
     private bool _mustLinger;
 
     public ClientConnection(ProxyLoop loop, Connection connection, ForwardedFields forwarded)
@@ -53,7 +55,12 @@ internal sealed class ClientConnection
         try
         {
             while (await WaitForRequestAsync() && await ServeRequestAsync())
-                _hasServedRequest = true;
+            {
+                // One client's requests that are there already must not keep the others waiting.
+                if (++_servedRequests % RequestsPerTurn == 0)
+                    await Connection.Loop.YieldAsync();
+            }
+
             if (_mustLinger)
                 await LingerAsync();
         }
@@ -70,7 +77,7 @@ internal sealed class ClientConnection
             return false;
         exchange.HasBegunAnswer = true;
         // What would follow a body that nobody took apart cannot be told.
-        var staysOpen = StaysOpen(exchange) && !exchange.HasBody && !(exchange.WantsUpgrade && !Input.IsEmpty);
+        var staysOpen = StaysOpen(exchange) && !exchange.HasBody;
         _mustLinger |= !staysOpen;
         page.Write(
             Output, exchange.WantsHtml, exchange.AnswersHead,
@@ -79,7 +86,9 @@ internal sealed class ClientConnection
     }
 
     /// <summary>Whether, as far as the client and hotcore are concerned, the connection goes on after this exchange.</summary>
-    public bool StaysOpen(Exchange exchange) => exchange.IsPersistent && !Loop.IsDraining;
+    public bool StaysOpen(Exchange exchange) =>
+        exchange.IsPersistent && !Loop.IsDraining
+        && !exchange.WantsUpgrade; // Refused: what the client sent meanwhile may be a request or the other protocol.
 
     /// <summary>From now on the connection lives as long as both its ends do.</summary>
     public void BeginTunnel()
@@ -119,7 +128,7 @@ internal sealed class ClientConnection
     {
         if (!Input.IsEmpty)
             return true; // It was sent ahead of its turn.
-        if (Loop.IsDraining && _hasServedRequest)
+        if (Loop.IsDraining && _servedRequests > 0)
             return false;
         Loop.BecomesIdle(this);
         try
@@ -132,7 +141,7 @@ internal sealed class ClientConnection
                 Input.ReleaseIfEmpty();
                 if (received != Connection.WouldBlock)
                     return false;
-                var patience = Loop.IsDraining ? Timeouts.Drain : _hasServedRequest ? Timeouts.IdleClient : Timeouts.RequestHead;
+                var patience = Loop.IsDraining ? Timeouts.Drain : _servedRequests > 0 ? Timeouts.IdleClient : Timeouts.RequestHead;
                 if (await Connection.Readable.WaitAsync(patience) != WaitResult.Ready)
                     return false;
             }
@@ -150,13 +159,15 @@ internal sealed class ClientConnection
             _halfClosed.Begin();
         try
         {
-            return await ReceiveHeadAsync(exchange) && await RouteAsync(exchange);
+            var staysOpen = await ReceiveHeadAsync(exchange) && await RouteAsync(exchange);
+            Loop.Return(exchange);
+            return staysOpen;
         }
         finally
         {
+            exchange.Upstream?.Close(); // After a fault; an exchange that ended well has settled it.
             _exchange = null;
             Timers.Clear(_halfClosed);
-            Loop.Return(exchange);
         }
     }
 
@@ -210,8 +221,9 @@ internal sealed class ClientConnection
             Input.Release();
             if (received is 0 or Connection.Failed)
                 return;
-            if (received == Connection.WouldBlock
-                && await Connection.Readable.WaitAsync(until - Connection.Loop.NowMilliseconds) != WaitResult.Ready)
+            if (received != Connection.WouldBlock)
+                await Connection.Loop.YieldAsync();
+            else if (await Connection.Readable.WaitAsync(until - Connection.Loop.NowMilliseconds) != WaitResult.Ready)
                 return;
         }
     }

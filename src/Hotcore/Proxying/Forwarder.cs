@@ -34,7 +34,7 @@ internal static class Forwarder
             var received = await ReceiveHeadAsync(client, exchange, upstream); // 4
             if (received == HeadResult.Died && exchange.MayBeSentAgain && sends < MostSends && !exchange.IsAbandoned)
             {
-                upstream.Port.CloseIdle();
+                upstream.Port.CloseIdle(); // Its siblings are no better.
                 await EndAsync(upstream, sending);
                 continue;
             }
@@ -105,6 +105,7 @@ internal static class Forwarder
                 return HeadResult.Complete;
             if (!await PassInterimAsync(client, exchange))
                 return HeadResult.Died;
+            await client.Connection.Loop.YieldAsync(); // There is no end to how many an upstream may send.
             response.Clear();
             parser.Reset();
         }
@@ -142,8 +143,7 @@ internal static class Forwarder
     {
         var response = exchange.Response;
         var framing = FramingForClient(exchange);
-        var staysOpen = client.StaysOpen(exchange) && framing != BodyFraming.UntilClose && exchange.RequestBody.IsComplete
-            && !(exchange.WantsUpgrade && !client.Input.IsEmpty); // Bytes of a protocol that was refused are no request.
+        var staysOpen = client.StaysOpen(exchange) && framing != BodyFraming.UntilClose && exchange.RequestBody.IsComplete;
         exchange.HasBegunAnswer = true;
         HeadWriter.WriteResponse(client.Output, response, framing, ConnectionField(exchange, staysOpen));
         exchange.ResponseBody.Reset(response.Framing, response.ContentLength);

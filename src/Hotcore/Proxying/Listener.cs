@@ -12,7 +12,6 @@ namespace Hotcore.Proxying;
 internal sealed class Listener : Registration
 {
     private const int AcceptsPerTurn = 64;
-    private const int IdleToClose = 64;
 
     private readonly Socket _socket;
     private readonly ProxyLoop _loop;
@@ -125,7 +124,7 @@ internal sealed class Listener : Registration
     private void MakeRoom()
     {
         foreach (var loop in _loops)
-            loop.Events.Post(() => loop.CloseIdleClients(IdleToClose));
+            loop.Events.Post(() => loop.FreeDescriptors());
         Pause();
     }
 

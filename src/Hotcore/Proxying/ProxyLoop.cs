@@ -9,6 +9,7 @@ namespace Hotcore.Proxying;
 internal sealed class ProxyLoop : IDisposable
 {
     private const int MostFreeExchanges = 256;
+    private const int IdleToClose = 64;
 
     private readonly Thread _thread;
     private readonly LinkedList<ClientConnection> _clients = new();
@@ -103,6 +104,9 @@ internal sealed class ProxyLoop : IDisposable
         return closed;
     }
 
+    /// <summary>Descriptors have run out: closes idle connections, those to the apps first; true when that helped.</summary>
+    public bool FreeDescriptors() => Upstreams.CloseIdle() + CloseIdleClients(IdleToClose) > 0;
+
     /// <summary>Any thread: finishes what is in flight, closes what is idle; the task ends when no client is left.</summary>
     public Task DrainAsync()
     {
@@ -141,5 +145,4 @@ internal sealed class ProxyLoop : IDisposable
             _drained.TrySetResult();
     }
 
-    private bool FreeDescriptors() => CloseIdleClients(16) > 0;
 }

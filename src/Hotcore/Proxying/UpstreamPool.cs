@@ -33,12 +33,8 @@ internal sealed class UpstreamPool(EventLoop loop, PortActivity activity, Func<b
         _sweep.Begin();
     }
 
-    /// <summary>Closes everything that is idle.</summary>
-    public void CloseIdle()
-    {
-        foreach (var port in _ports.Values)
-            port.CloseIdle();
-    }
+    /// <summary>Closes everything that is idle; returns how many connections that were.</summary>
+    public int CloseIdle() => _ports.Values.Sum(port => port.CloseIdle());
 
     private UpstreamPort PortOf(int number)
     {

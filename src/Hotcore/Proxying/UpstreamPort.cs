@@ -58,11 +58,13 @@ internal sealed class UpstreamPort(int number, EventLoop loop, PortActivity acti
             _idle.Remove(upstream.IdleNode);
     }
 
-    /// <summary>Closes every idle connection: one of them was found dead, and its siblings are no better.</summary>
-    public void CloseIdle()
+    /// <summary>Closes every idle connection; returns how many.</summary>
+    public int CloseIdle()
     {
+        var count = _idle.Count;
         while (_idle.First is { } node)
             node.Value.Close();
+        return count;
     }
 
     /// <summary>Closes what has been idle since before <paramref name="moment"/>.</summary>
