@@ -1,0 +1,37 @@
+using System.Net;
+using System.Net.Sockets;
+using Xunit;
+
+namespace Hotcore.Logs;
+
+public class ListeningPortsTests
+{
+    [Theory]
+    [InlineData("127.0.0.1")]
+    [InlineData("127.0.0.2")]
+    [InlineData("0.0.0.0")]
+    [InlineData("::1")]
+    [InlineData("::")]
+    public void A_listener_is_seen_while_it_listens(string address)
+    {
+        var clock = new ManualClock();
+        var ports = new ListeningPorts(clock, _ => { });
+        using var listener = new TcpListener(IPAddress.Parse(address), 0);
+        listener.Start();
+        int port = ((IPEndPoint)listener.LocalEndpoint).Port;
+        Assert.Contains(port, ports.Current);
+        listener.Stop();
+        clock.Advance(TimeSpan.FromSeconds(1));
+        Assert.DoesNotContain(port, ports.Current);
+    }
+
+    [Fact]
+    public void They_are_read_once_a_second_at_most()
+    {
+        var clock = new ManualClock();
+        var ports = new ListeningPorts(clock, _ => { });
+        IReadOnlySet<int> first = ports.Current;
+        clock.Advance(TimeSpan.FromMilliseconds(999));
+        Assert.Same(first, ports.Current);
+    }
+}
