@@ -167,9 +167,10 @@ public class UpstreamReuse(SharedHotcore shared) : HotcoreTest(shared)
         // Whether hotcore reads the answer to its end and keeps the connection, or gives it up, is its own affair.
         var accepted = upstream.Accept();
         var again = first.ReadRequest();
-        var served = await Wait.For(Task.WhenAny(accepted, again), "the next request");
-        using var connection = served == accepted ? await accepted : first;
-        if (connection != first)
+        await Wait.For(Task.WhenAny(accepted, again), "the next request, or the end of the connection");
+        var isKept = again.IsCompleted && await again != null;
+        using var connection = isKept ? first : await accepted;
+        if (!isKept)
             await connection.ExpectRequest();
         await connection.Send(Answers.Ok("for the next"));
 

@@ -31,10 +31,11 @@ public sealed class ControlSocket : IDisposable
     public async Task Send(ReadOnlyMemory<byte> datagram) =>
         await _socket.SendToAsync(datagram, SocketFlags.None, _hotcore);
 
-    /// <summary>The next reply; null if none comes in time.</summary>
-    public async Task<string?> Receive(TimeSpan? limit = null)
+    /// <summary>The next reply; null if none comes in time, or before <paramref name="stop"/>.</summary>
+    public async Task<string?> Receive(TimeSpan? limit = null, CancellationToken stop = default)
     {
-        using var end = new CancellationTokenSource(limit ?? Wait.Limit);
+        using var end = CancellationTokenSource.CreateLinkedTokenSource(stop);
+        end.CancelAfter(limit ?? Wait.Limit);
         try
         {
             // Not ReceiveAsync: only the From variants leave the socket unconnected, so that a hotcore that is
