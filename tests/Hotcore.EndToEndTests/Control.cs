@@ -185,10 +185,9 @@ public partial class Control(SharedHotcore shared) : HotcoreTest(shared)
         using var socket = new ControlSocket(Hotcore.ControlAddress);
         for (var i = 0; i < 10_000; i++)
         {
-            var datagram = new byte[random.Next(1, 200)];
-            random.NextBytes(datagram);
-            if (i % 2 == 0)
-                "add "u8.CopyTo(datagram.AsSpan(0, Math.Min(4, datagram.Length)).Length == 4 ? datagram : new byte[4]);
+            var noise = new byte[random.Next(1, 200)];
+            random.NextBytes(noise);
+            byte[] datagram = i % 2 == 0 ? noise : [.. "add "u8, .. noise];
             await socket.Send(datagram);
             // Keeps the two in step, so that none of the datagrams is dropped for want of room.
             if (i % 50 == 0)
