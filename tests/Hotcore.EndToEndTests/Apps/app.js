@@ -1,0 +1,17 @@
+// An app as people write them with Node: node app.js PORT [KEEP-ALIVE MILLISECONDS]. Node's own 5 s by default.
+const http = require('http');
+
+const server = http.createServer((request, response) => {
+  if (request.method === 'GET') {
+    const body = JSON.stringify({ path: request.url, headers: request.headers });
+    response.writeHead(200, { 'Content-Length': Buffer.byteLength(body) });
+    response.end(body);
+  } else {
+    // No length: the answer is chunked, and begins before the request has ended.
+    response.writeHead(200);
+    request.pipe(response);
+  }
+});
+
+if (process.argv[3]) server.keepAliveTimeout = Number(process.argv[3]);
+server.listen({ port: Number(process.argv[2]), host: '127.0.0.1', backlog: 512 }, () => console.log(server.address().port));

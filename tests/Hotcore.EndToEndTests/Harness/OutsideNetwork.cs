@@ -1,0 +1,61 @@
+using System.Net;
+
+namespace Hotcore.EndToEndTests.Harness;
+
+/// <summary>
+/// Another machine, in effect: a network namespace behind a virtual cable, so that a client's address is not one of
+/// this machine's loopback ones. Needs root and iproute2.
+/// </summary>
+public sealed class OutsideNetwork : IAsyncDisposable
+{
+    // 198.18.0.0/15 is for tests (RFC 2544); the process id keeps runs at the same time apart.
+    private static readonly int Number = Environment.ProcessId % 60_000;
+    private readonly string _name = $"hotcore{Number}";
+    private readonly string _cable = $"hc{Number}";
+
+    private OutsideNetwork()
+    {
+        var network = Number * 4 % 65_536;
+        Inside = new IPAddress([198, (byte)(18 + Number * 4 / 65_536 % 2), (byte)(network >> 8), (byte)((network & 0xff) + 1)]);
+        var bytes = Inside.GetAddressBytes();
+        bytes[3]++;
+        Outside = new IPAddress(bytes);
+    }
+
+    /// <summary>This machine's address, as the other one sees it. Not a loopback address either.</summary>
+    public IPAddress Inside { get; }
+
+    /// <summary>The other machine's address.</summary>
+    public IPAddress Outside { get; }
+
+    public static async Task<OutsideNetwork> Start()
+    {
+        if (!Environment.IsPrivilegedProcess)
+            throw new InvalidOperationException("this test makes a network namespace, which needs root: run the tests as root");
+        var network = new OutsideNetwork();
+        var (name, cable) = (network._name, network._cable);
+        await Ip("netns", "add", name);
+        await Ip("link", "add", cable, "type", "veth", "peer", "name", "eth0", "netns", name);
+        await Ip("address", "add", $"{network.Inside}/30", "dev", cable);
+        await Ip("link", "set", cable, "up");
+        await Ip("-n", name, "address", "add", $"{network.Outside}/30", "dev", "eth0");
+        await Ip("-n", name, "link", "set", "eth0", "up");
+        return network;
+    }
+
+    /// <summary>Runs a program on the other machine.</summary>
+    public Task<Finished> Run(params string[] command) => Finished.Run("ip", ["netns", "exec", _name, .. command]);
+
+    /// <summary>The cable goes with its end in the namespace.</summary>
+    public async ValueTask DisposeAsync() => await Ip("netns", "delete", _name);
+
+    private static async Task Ip(params string[] arguments)
+    {
+        var finished = await Finished.Run("ip", arguments);
+        if (finished.ExitCode != 0)
+        {
+            throw new InvalidOperationException(
+                $"this test makes a network namespace, and `ip {string.Join(' ', arguments)}` failed: {finished.Error}");
+        }
+    }
+}

@@ -1,0 +1,114 @@
+using System.Net;
+using System.Net.Sockets;
+using System.Text;
+
+namespace Hotcore.EndToEndTests.Harness;
+
+/// <summary>A client that sends literal bytes and reads answers strictly. One caller at a time and direction.</summary>
+public sealed class RawClient : IAsyncDisposable
+{
+    private RawClient(Socket socket, TimeSpan? limit)
+    {
+        Socket = socket;
+        Reader = new WireReader(socket, limit ?? Wait.Limit);
+    }
+
+    public Socket Socket { get; }
+
+    public WireReader Reader { get; }
+
+    public static async Task<RawClient> Connect(IPEndPoint address, TimeSpan? limit = null)
+    {
+        var socket = new Socket(address.AddressFamily, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+        try
+        {
+            await Wait.For(socket.ConnectAsync(address), $"a connection to {address}");
+            return new RawClient(socket, limit);
+        }
+        catch
+        {
+            socket.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Sends text as Latin-1: each character is one byte.</summary>
+    public Task Send(string text) => Send(Encoding.Latin1.GetBytes(text));
+
+    public async Task Send(ReadOnlyMemory<byte> bytes)
+    {
+        while (bytes.Length > 0)
+            bytes = bytes[await Socket.SendAsync(bytes, SocketFlags.None)..];
+    }
+
+    public void HalfClose() => Socket.Shutdown(SocketShutdown.Send);
+
+    /// <summary>The next response, an interim one (1xx) too.</summary>
+    public async Task<Response> Read(string requestMethod = "GET")
+    {
+        var head = await ReadHead();
+        var body = BodyOf(head, requestMethod);
+        return new Response(head, await body.ReadAll(), body.Trailers, body.Framing);
+    }
+
+    public async Task<MessageHead> ReadHead() =>
+        await Reader.ReadHead() ?? throw new TruncatedMessageException($"the connection ended ({Reader.End}) before an answer");
+
+    public IncomingBody BodyOf(MessageHead head, string requestMethod = "GET") =>
+        IncomingBody.OfResponse(Reader, head, requestMethod);
+
+    /// <summary>The next response that is not an interim one.</summary>
+    public async Task<Response> ReadFinal(string requestMethod = "GET")
+    {
+        for (; ; )
+        {
+            var response = await Read(requestMethod);
+            if (response.Status is >= 200 or 101)
+                return response;
+        }
+    }
+
+    public async Task<Response> Exchange(string request)
+    {
+        await Send(request);
+        return await Read(request.Split(' ')[0]);
+    }
+
+    public Task<Response> Get(string domain, string target = "/", string fields = "") =>
+        Exchange($"GET {target} HTTP/1.1\r\nHost: {domain}\r\n{fields}\r\n");
+
+    /// <summary>Expects that nothing more comes, and returns how the connection ended.</summary>
+    public async Task<ConnectionEnd> ReadEnd()
+    {
+        Assert.Equal("", await Reader.ReadToEnd());
+        return Reader.End!.Value;
+    }
+
+    /// <summary>Asks for an upgrade and expects it to be granted.</summary>
+    public async Task Upgrade(string domain, string target = "/tunnel")
+    {
+        var response = await Exchange(
+            $"GET {target} HTTP/1.1\r\nHost: {domain}\r\nConnection: Upgrade\r\nUpgrade: bytes\r\n\r\n");
+        Assert.Equal(101, response.Status);
+    }
+
+    /// <summary>Sends bytes through a tunnel to an echo, and expects them back.</summary>
+    public async Task ExpectEcho(string text)
+    {
+        await Send(text);
+        Assert.Equal(text, Encoding.Latin1.GetString(await Reader.ReadExactly(text.Length)));
+    }
+
+    /// <summary>Ends the connection with a reset, as a client that vanishes does.</summary>
+    public void Reset()
+    {
+        Socket.LingerState = new LingerOption(true, 0);
+        Socket.Dispose();
+    }
+
+    public ValueTask DisposeAsync()
+    {
+        Socket.Dispose();
+        return ValueTask.CompletedTask;
+    }
+}

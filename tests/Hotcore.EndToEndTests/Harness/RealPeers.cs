@@ -1,0 +1,140 @@
+using System.Net;
+using System.Net.Sockets;
+
+namespace Hotcore.EndToEndTests.Harness;
+
+/// <summary>An app that is a real program: Python's and Node's own servers, or nginx. Its port is open once it is returned.</summary>
+public sealed class RealApp : IAsyncDisposable
+{
+    private readonly ChildProcess _process;
+    private readonly DirectoryInfo? _folder;
+
+    private RealApp(ChildProcess process, int port, DirectoryInfo? folder = null)
+    {
+        _process = process;
+        _folder = folder;
+        Port = port;
+    }
+
+    public int Port { get; }
+
+    public static Task<RealApp> StartPython(int port = 0) =>
+        StartScript("python3", [HotcoreBinary.App("app.py"), port.ToString()]);
+
+    public static Task<RealApp> StartNode(int port = 0, params string[] arguments) =>
+        StartScript("node", [HotcoreBinary.App("app.js"), port.ToString(), .. arguments]);
+
+    /// <summary>`python3 -m http.server` over a folder: HTTP/1.0, as simple as servers get.</summary>
+    public static async Task<RealApp> StartPythonFileServer(string folder)
+    {
+        var port = FreePort();
+        var process = ChildProcess.Start(
+            "python3", ["-m", "http.server", port.ToString(), "--bind", "127.0.0.1", "--directory", folder]);
+        return await UntilItListens(process, port);
+    }
+
+    /// <summary>nginx with a configuration of its own, which answers 200 and serves the folder's files under /files/.</summary>
+    public static async Task<RealApp> StartNginx(Action<DirectoryInfo>? prepare = null)
+    {
+        var port = FreePort();
+        var folder = Directory.CreateTempSubdirectory("hotcore-nginx-");
+        folder.CreateSubdirectory("files");
+        prepare?.Invoke(folder);
+        var configuration = Path.Combine(folder.FullName, "nginx.conf");
+        await File.WriteAllTextAsync(configuration, $$"""
+            daemon off;
+            master_process off;
+            pid {{folder}}/nginx.pid;
+            error_log stderr;
+            events { worker_connections 1024; }
+            http {
+                access_log off;
+                client_max_body_size 0;
+                client_body_temp_path {{folder}}/body;
+                proxy_temp_path {{folder}}/proxy;
+                fastcgi_temp_path {{folder}}/fastcgi;
+                uwsgi_temp_path {{folder}}/uwsgi;
+                scgi_temp_path {{folder}}/scgi;
+                keepalive_requests 1000000;
+                server {
+                    listen 127.0.0.1:{{port}} backlog=512;
+                    location / { return 200 "$request_method $request_uri $http_host $http_x_forwarded_for"; }
+                    location /files/ { root {{folder}}; }
+                }
+            }
+            """);
+        var nginx = File.Exists("/usr/sbin/nginx") ? "/usr/sbin/nginx" : "nginx";
+        var process = ChildProcess.Start(nginx, ["-e", "stderr", "-c", configuration, "-p", folder.FullName]);
+        return await UntilItListens(process, port, folder);
+    }
+
+    /// <summary>Ends it as `kill -9` does.</summary>
+    public Task Kill() => _process.Kill();
+
+    public async ValueTask DisposeAsync()
+    {
+        await _process.DisposeAsync();
+        _folder?.Delete(recursive: true);
+    }
+
+    /// <summary>
+    /// A port for a program that cannot choose one itself. Below the range that the kernel takes free ports from, so
+    /// that no other socket of the tests gets it while the program is being restarted.
+    /// </summary>
+    public static int FreePort()
+    {
+        for (; ; )
+        {
+            var port = Random.Shared.Next(15_000, 30_000);
+            using var probe = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+            try
+            {
+                probe.Bind(new IPEndPoint(IPAddress.Loopback, port));
+                return port;
+            }
+            catch (SocketException)
+            {
+                // Taken: the next one.
+            }
+        }
+    }
+
+    private static async Task<RealApp> StartScript(string program, string[] arguments)
+    {
+        var process = ChildProcess.Start(program, arguments);
+        return await process.ReadLine() is { } port ? new RealApp(process, int.Parse(port)) : throw await Failed(process);
+    }
+
+    private static async Task<RealApp> UntilItListens(ChildProcess process, int port, DirectoryInfo? folder = null)
+    {
+        await Wait.Until(() => process.HasExited || Answers(port), "a server to listen");
+        return process.HasExited ? throw await Failed(process) : new RealApp(process, port, folder);
+    }
+
+    private static async Task<Exception> Failed(ChildProcess process)
+    {
+        await process.WaitForExit();
+        return new InvalidOperationException($"a server did not start: {process.Error}");
+    }
+
+    private static bool Answers(int port)
+    {
+        using var probe = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        try
+        {
+            probe.Connect(IPAddress.Loopback, port);
+            return true;
+        }
+        catch (SocketException)
+        {
+            return false;
+        }
+    }
+}
+
+/// <summary>curl, the client that everybody has.</summary>
+public static class Curl
+{
+    public static Task<Finished> Run(params string[] arguments) =>
+        Finished.Run("curl", ["--silent", "--show-error", "--max-time", "60", .. arguments]);
+}

@@ -1,0 +1,198 @@
+using System.Net;
+using System.Text;
+using System.Text.RegularExpressions;
+
+namespace Hotcore.EndToEndTests.Harness;
+
+/// <summary>How a test wants hotcore started. The defaults suit nearly all.</summary>
+public sealed record StartOptions
+{
+    public string Bind { get; init; } = "127.0.0.1";
+
+    /// <summary>RLIMIT_NOFILE, soft and hard (.NET raises the soft one to the hard one); null leaves the machine's.</summary>
+    public int? OpenFiles { get; init; }
+
+    /// <summary>Puts files into the new data folder before the start.</summary>
+    public Action<string>? Prepare { get; init; }
+}
+
+/// <summary>
+/// One `hotcore serve` with a temporary data folder and free ports. Its standard error goes into the output of the
+/// test; its disposal ends it by its process id, and fails if it had already ended by itself.
+/// </summary>
+public sealed partial class RunningHotcore : IAsyncDisposable
+{
+    private readonly StartOptions _options;
+    private readonly StringBuilder _errorsOfEarlierProcesses = new();
+    private ChildProcess _process = null!;
+    private bool _isMeantToRun;
+    private int _domainCount;
+
+    private RunningHotcore(StartOptions options) => _options = options;
+
+    public string DataFolder { get; } = Directory.CreateTempSubdirectory("hotcore-e2e-").FullName;
+
+    public string MappingFile => Path.Combine(DataFolder, "mappings");
+
+    public string LogFile => Path.Combine(DataFolder, "hotcore.log");
+
+    public IPEndPoint Http { get; private set; } = null!;
+
+    public IPEndPoint ControlAddress { get; private set; } = null!;
+
+    public IPEndPoint ControlAddress6 { get; private set; } = null!;
+
+    /// <summary>The lines that hotcore printed at its start, `ready` included.</summary>
+    public IReadOnlyList<string> Banner { get; private set; } = [];
+
+    public int ProcessId => _process.Id;
+
+    public string ControlPort => ControlAddress.Port.ToString();
+
+    public string Version => Banner[0].Split(' ')[1];
+
+    /// <summary>What all of this hotcore's processes wrote to standard error.</summary>
+    public string Errors => _errorsOfEarlierProcesses + _process.Error;
+
+    public static async Task<RunningHotcore> Start(StartOptions? options = null)
+    {
+        var hotcore = new RunningHotcore(options ?? new StartOptions());
+        hotcore._options.Prepare?.Invoke(hotcore.DataFolder);
+        await hotcore.StartProcess();
+        return hotcore;
+    }
+
+    /// <summary>Starts it again over the same data folder, on new ports.</summary>
+    public async Task StartAgain()
+    {
+        _errorsOfEarlierProcesses.Append(_process.Error);
+        await _process.DisposeAsync();
+        await StartProcess();
+    }
+
+    /// <summary>Sends one message over UDP and returns the reply.</summary>
+    public async Task<string> Control(string text)
+    {
+        using var socket = new ControlSocket(ControlAddress);
+        return await socket.Ask(text);
+    }
+
+    /// <summary>Maps a domain; anything but `ok` fails the test.</summary>
+    public async Task Add(string domain, int port) =>
+        Assert.Equal($"ok {domain} {port}", await Control($"add {domain} {port}"));
+
+    /// <summary>Maps a domain that no other test uses, and returns it.</summary>
+    public async Task<string> AddNewDomain(int port)
+    {
+        var domain = NewDomain();
+        await Add(domain, port);
+        return domain;
+    }
+
+    public string NewDomain() => $"app{Interlocked.Increment(ref _domainCount)}.example.com";
+
+    /// <summary>All mappings, page after page, in the order in which they came.</summary>
+    public async Task<List<(string Domain, int Port)>> List()
+    {
+        var mappings = new List<(string, int)>();
+        for (var message = "list"; ;)
+        {
+            var lines = (await Control(message)).Split('\n', StringSplitOptions.RemoveEmptyEntries);
+            var isLast = lines is not [.., "more"];
+            foreach (var line in isLast ? lines : lines[..^1])
+                mappings.Add((line.Split(' ')[0], int.Parse(line.Split(' ')[1])));
+            if (isLast)
+                return mappings;
+            message = $"list after {mappings[^1].Item1}";
+        }
+    }
+
+    public Task<RawClient> Connect() => RawClient.Connect(Http);
+
+    /// <summary>One GET over a connection of its own, as a second client would send it.</summary>
+    public async Task<Response> Get(string domain, string target = "/", string fields = "")
+    {
+        await using var client = await Connect();
+        return await client.Get(domain, target, fields);
+    }
+
+    /// <summary>Runs one of hotcore's commands against this one.</summary>
+    public Task<Finished> Run(params string[] arguments) =>
+        HotcoreBinary.Run([.. arguments, "--control-port", ControlPort]);
+
+    /// <summary>Sends a signal and expects the process to end by it or after it.</summary>
+    public void Signal(int signal)
+    {
+        _isMeantToRun = false;
+        _process.Signal(signal);
+    }
+
+    public Task<int> WaitForExit(TimeSpan? limit = null) => _process.WaitForExit(limit);
+
+    /// <summary>`kill -9`.</summary>
+    public Task Kill()
+    {
+        _isMeantToRun = false;
+        return _process.Kill();
+    }
+
+    public bool IsRunning => !_process.HasExited;
+
+    public async ValueTask DisposeAsync()
+    {
+        var diedByItself = _isMeantToRun && _process.HasExited;
+        await _process.DisposeAsync();
+        TestContext.Current.TestOutputHelper?.WriteLine($"hotcore wrote to standard error:\n{Tail(Errors)}");
+        Directory.Delete(DataFolder, recursive: true);
+        if (diedByItself)
+            throw new InvalidOperationException($"hotcore ended by itself. It wrote to standard error:\n{Tail(Errors)}");
+    }
+
+    /// <summary>The end of a long text: enough for a failure, not enough to drown it.</summary>
+    public static string Tail(string text) => text.Length <= 8_000 ? text : "…" + text[^8_000..];
+
+    private async Task StartProcess()
+    {
+        if (!File.Exists(HotcoreBinary.Path))
+            throw new InvalidOperationException($"{HotcoreBinary.Path} is not there: build hotcore first, or set HOTCORE_BINARY");
+        List<string> command =
+        [
+            HotcoreBinary.Path, "serve", "--local", "--data", DataFolder, "--bind", _options.Bind,
+            "--http-port", "0", "--control-port", "0",
+        ];
+        // prlimit replaces itself by the command: the process id stays the one we signal.
+        if (_options.OpenFiles is { } limit)
+            command.InsertRange(0, ["prlimit", $"--nofile={limit}:{limit}"]);
+        _process = ChildProcess.Start(command[0], command.Skip(1));
+        _isMeantToRun = true;
+        Banner = await ReadBanner();
+        Http = Addresses("http").First();
+        ControlAddress = Addresses("control").First(address => address.Address.Equals(IPAddress.Loopback));
+        ControlAddress6 = Addresses("control").First(address => address.Address.Equals(IPAddress.IPv6Loopback));
+    }
+
+    private async Task<List<string>> ReadBanner()
+    {
+        var lines = new List<string>();
+        while (lines is not [.., "ready"])
+        {
+            if (await _process.ReadLine() is not { } line)
+            {
+                await _process.WaitForExit();
+                throw new InvalidOperationException(
+                    $"hotcore did not start. It printed:\n{string.Join('\n', lines)}\n{Tail(_process.Error)}");
+            }
+            lines.Add(line);
+        }
+        return lines;
+    }
+
+    private IEnumerable<IPEndPoint> Addresses(string kind) =>
+        from line in Banner
+        let match = BannerAddress().Match(line)
+        where match.Success && match.Groups[1].Value == kind
+        select IPEndPoint.Parse(match.Groups[2].Value);
+
+    [GeneratedRegex(@"^(\w+)\s+(\S+:\d+)$")]
+    private static partial Regex BannerAddress();
+}

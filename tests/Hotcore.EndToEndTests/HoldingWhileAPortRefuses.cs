@@ -1,0 +1,207 @@
+using System.Diagnostics;
+
+namespace Hotcore.EndToEndTests;
+
+/// <summary>An app that refuses connections for a moment costs nobody an error page.</summary>
+public class HoldingWhileAPortRefuses(SharedHotcore shared) : HotcoreTest(shared)
+{
+    [Fact]
+    public async Task A_request_for_a_new_mapping_waits_until_its_port_answers()
+    {
+        await using var upstream = TestUpstream.RepeatingLater();
+        var domain = await Hotcore.AddNewDomain(upstream.Port);
+
+        var response = Hotcore.Get(domain, "/patient");
+        await Wait.ToSeeThatNothingHappens();
+        Assert.False(response.IsCompleted);
+        upstream.Listen();
+
+        Assert.Equal("GET /patient", (await response).Text);
+    }
+
+    [Fact]
+    public async Task A_POST_waits_with_its_body()
+    {
+        await using var upstream = TestUpstream.RepeatingLater();
+        var domain = await Hotcore.AddNewDomain(upstream.Port);
+        await using var client = await Hotcore.Connect();
+
+        await client.Send($"POST /patient HTTP/1.1\r\nHost: {domain}\r\nContent-Length: 5\r\n\r\nhello");
+        await Wait.ToSeeThatNothingHappens();
+        upstream.Listen();
+
+        Assert.Equal("POST /patient hello", (await client.Read()).Text);
+        Assert.Single(upstream.Requests);
+    }
+
+    [Fact]
+    public async Task A_POST_waits_with_a_body_larger_than_any_buffer()
+    {
+        const int length = 20 * 1024 * 1024;
+        await using var upstream = TestUpstream.RepeatingLater();
+        var domain = await Hotcore.AddNewDomain(upstream.Port);
+        await using var client = await Hotcore.Connect();
+
+        var sending = client.Send($"POST / HTTP/1.1\r\nHost: {domain}\r\nContent-Length: {length}\r\n\r\n{new string('a', length)}");
+        await Wait.ToSeeThatNothingHappens();
+        Assert.False(sending.IsCompleted, "hotcore took 20 MB that nobody reads");
+        upstream.Listen();
+
+        Assert.Equal(length + "POST / ".Length, (await client.Read()).Body.Length);
+        await sending;
+    }
+
+    [Fact]
+    public async Task An_upgrade_waits_too()
+    {
+        await using var upstream = TestUpstream.RepeatingLater();
+        var domain = await Hotcore.AddNewDomain(upstream.Port);
+
+        var response = Hotcore.Get(domain, "/up", "Connection: Upgrade\r\nUpgrade: bytes\r\n");
+        await Wait.ToSeeThatNothingHappens();
+        upstream.Listen();
+
+        Assert.Equal("GET /up", (await response).Text);
+        Assert.True(upstream.Requests[0].WantsUpgrade);
+    }
+
+    [Fact]
+    public async Task A_port_that_answered_just_now_may_refuse_for_a_moment()
+    {
+        await using var upstream = TestUpstream.Repeating();
+        await using var hotcore = await OldMappings.Start(("old.example.com", upstream.Port));
+        Assert.Equal(200, (await hotcore.Get("old.example.com")).Status);
+        upstream.Crash();
+
+        var response = hotcore.Get("old.example.com", "/patient");
+        await Wait.ToSeeThatNothingHappens();
+        Assert.False(response.IsCompleted);
+        upstream.Listen();
+
+        Assert.Equal("GET /patient", (await response).Text);
+    }
+
+    [Fact]
+    public async Task Many_requests_wait_at_once()
+    {
+        await using var upstream = TestUpstream.RepeatingLater();
+        var domain = await Hotcore.AddNewDomain(upstream.Port);
+
+        var responses = Enumerable.Range(0, 200).Select(i => Hotcore.Get(domain, $"/{i}")).ToList();
+        await Wait.ToSeeThatNothingHappens();
+        upstream.Listen();
+
+        for (var i = 0; i < responses.Count; i++)
+            Assert.Equal($"GET /{i}", (await responses[i]).Text);
+    }
+
+    [Fact]
+    public async Task A_held_request_follows_its_domain_to_a_new_port_or_ends_with_502()
+    {
+        // Mapping anew is the usual end of a deployment. A request that waits may stay with its port; it is answered.
+        await using var old = TestUpstream.RepeatingLater();
+        await using var now = TestUpstream.Repeating();
+        var domain = await Hotcore.AddNewDomain(old.Port);
+        var held = Hotcore.Get(domain, "/held");
+        await Wait.ToSeeThatNothingHappens();
+
+        await Hotcore.Add(domain, now.Port);
+
+        Assert.Equal("GET /new", (await Hotcore.Get(domain, "/new")).Text);
+        Assert.True((await held).Status is 200 or 502);
+    }
+
+    [Fact]
+    public async Task A_client_that_stops_waiting_is_not_served_later()
+    {
+        await using var upstream = TestUpstream.RepeatingLater();
+        var domain = await Hotcore.AddNewDomain(upstream.Port);
+        var client = await Hotcore.Connect();
+        await client.Send($"POST /given-up HTTP/1.1\r\nHost: {domain}\r\nContent-Length: 0\r\n\r\n");
+        await Wait.ToSeeThatNothingHappens();
+        client.Reset();
+        await Wait.ToSeeThatNothingHappens();
+        upstream.Listen();
+
+        Assert.Equal("GET /next", (await Hotcore.Get(domain, "/next")).Text);
+        Assert.Equal(["GET /next"], upstream.RequestLines);
+    }
+}
+
+/// <summary>A class of its own, so that its 15 seconds pass beside the others.</summary>
+public class HoldingForTooLong(SharedHotcore shared) : HotcoreTest(shared)
+{
+    [Fact]
+    public async Task A_request_waits_15_seconds_at_most()
+    {
+        await using var upstream = TestUpstream.RepeatingLater();
+        var domain = await Hotcore.AddNewDomain(upstream.Port);
+        var time = Stopwatch.StartNew();
+
+        var response = await Hotcore.Get(domain);
+
+        Assert.Equal(502, response.Status);
+        // Not at once, and with some seconds for a busy machine, not long after.
+        Assert.InRange(time.Elapsed.TotalSeconds, 13, 20);
+    }
+}
+
+/// <summary>A class of its own, so that its waits pass beside the others.</summary>
+public class DeadPorts : IAsyncLifetime
+{
+    private readonly TestUpstream _dead = TestUpstream.RepeatingLater();
+    private RunningHotcore _hotcore = null!;
+
+    public async ValueTask InitializeAsync() => _hotcore = await OldMappings.Start(("dead.example.com", _dead.Port));
+
+    public async ValueTask DisposeAsync()
+    {
+        GC.SuppressFinalize(this);
+        await _hotcore.DisposeAsync();
+        await _dead.DisposeAsync();
+    }
+
+    [Fact]
+    public async Task A_port_that_never_answered_a_mapping_of_long_ago_fails_at_once()
+    {
+        var time = Stopwatch.StartNew();
+
+        var response = await _hotcore.Get("dead.example.com");
+
+        Assert.Equal(502, response.Status);
+        Assert.InRange(time.Elapsed.TotalSeconds, 0, 5);
+    }
+
+    [Fact]
+    public async Task A_dead_port_that_comes_to_life_is_served()
+    {
+        Assert.Equal(502, (await _hotcore.Get("dead.example.com")).Status);
+        _dead.Listen();
+
+        Assert.Equal("GET /alive", (await _hotcore.Get("dead.example.com", "/alive")).Text);
+    }
+
+    [Fact]
+    public async Task Mapping_a_dead_port_anew_makes_requests_wait_again()
+    {
+        await _hotcore.Add("dead.example.com", _dead.Port);
+
+        var response = _hotcore.Get("dead.example.com", "/patient");
+        await Wait.ToSeeThatNothingHappens();
+        Assert.False(response.IsCompleted);
+        _dead.Listen();
+
+        Assert.Equal("GET /patient", (await response).Text);
+    }
+
+    [Fact]
+    public async Task The_connection_to_the_client_survives_a_502()
+    {
+        await using var upstream = TestUpstream.Repeating();
+        await _hotcore.Add("alive.example.com", upstream.Port);
+        await using var client = await _hotcore.Connect();
+
+        Assert.Equal(502, (await client.Get("dead.example.com")).Status);
+        Assert.Equal("GET /alive", (await client.Get("alive.example.com", "/alive")).Text);
+    }
+}

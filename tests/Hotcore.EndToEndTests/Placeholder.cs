@@ -1,7 +1,0 @@
-namespace Hotcore;
-
-public class Placeholder
-{
-    [Xunit.Fact]
-    public void Runs() => Xunit.Assert.True(true);
-}

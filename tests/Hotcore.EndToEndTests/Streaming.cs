@@ -1,0 +1,217 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Text;
+
+namespace Hotcore.EndToEndTests;
+
+/// <summary>Bodies pass as they come, both ways, and nothing is buffered whole.</summary>
+public class Streaming(SharedHotcore shared) : HotcoreTest(shared)
+{
+    [Fact]
+    public async Task The_beginning_of_an_answer_arrives_while_the_rest_is_not_yet_there()
+    {
+        await using var upstream = TestUpstream.Scripted();
+        var domain = await Hotcore.AddNewDomain(upstream.Port);
+        await using var client = await Hotcore.Connect();
+
+        await client.Send($"GET / HTTP/1.1\r\nHost: {domain}\r\n\r\n");
+        using var connection = await upstream.Accept();
+        await connection.ExpectRequest();
+        await connection.Send("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n");
+        var body = client.BodyOf(await client.ReadHead());
+        foreach (var piece in new[] { "hello", "world" })
+        {
+            await connection.Send(piece);
+            var received = new byte[5];
+            for (var filled = 0; filled < 5;)
+                filled += await body.Read(received.AsMemory(filled));
+            Assert.Equal(piece, Encoding.ASCII.GetString(received));
+        }
+    }
+
+    [Fact]
+    public async Task The_beginning_of_a_request_arrives_while_the_rest_is_not_yet_sent()
+    {
+        await using var upstream = TestUpstream.Scripted();
+        var domain = await Hotcore.AddNewDomain(upstream.Port);
+        await using var client = await Hotcore.Connect();
+
+        await client.Send($"POST / HTTP/1.1\r\nHost: {domain}\r\nTransfer-Encoding: chunked\r\n\r\n");
+        using var connection = await upstream.Accept();
+        var body = connection.BodyOf(await connection.ExpectHead());
+        foreach (var piece in new[] { "hello", "world" })
+        {
+            await client.Send($"5\r\n{piece}\r\n");
+            var received = new byte[5];
+            for (var filled = 0; filled < 5;)
+                filled += await Wait.For(body.Read(received.AsMemory(filled)).AsTask(), "a piece of the body");
+            Assert.Equal(piece, Encoding.ASCII.GetString(received));
+        }
+        await client.Send("0\r\n\r\n");
+        Assert.Empty(await Wait.For(body.ReadAll(), "the end of the body"));
+        await connection.Send(Answers.Ok("thanks"));
+
+        Assert.Equal("thanks", (await client.Read()).Text);
+    }
+
+    [Fact]
+    public async Task A_client_that_does_not_read_makes_the_upstream_wait()
+    {
+        const int total = 64 * 1024 * 1024;
+        var sent = 0L;
+        await using var upstream = TestUpstream.Serving(async connection =>
+        {
+            await connection.ExpectRequest();
+            await connection.Send($"HTTP/1.1 200 OK\r\nContent-Length: {total}\r\n\r\n");
+            var block = new byte[65_536];
+            for (; sent < total; sent += block.Length)
+                await connection.Send(block);
+        });
+        var domain = await Hotcore.AddNewDomain(upstream.Port);
+        var rssBefore = Memory.RssBytes(Hotcore.ProcessId);
+        await using var client = await Hotcore.Connect();
+
+        await client.Send($"GET / HTTP/1.1\r\nHost: {domain}\r\n\r\n");
+        await StandsStill(() => sent);
+
+        // What the kernel's socket buffers take is about 10 MiB; the rest must still be with the upstream.
+        Assert.InRange(sent, 1, 40 * Memory.MiB);
+        Assert.InRange(Memory.RssBytes(Hotcore.ProcessId) - rssBefore, long.MinValue, 20 * Memory.MiB);
+        var response = await client.Read();
+        Assert.Equal(total, response.Body.Length);
+    }
+
+    [Fact]
+    public async Task An_upstream_that_does_not_read_makes_the_client_wait()
+    {
+        const int total = 64 * 1024 * 1024;
+        var sent = 0L;
+        await using var upstream = TestUpstream.Scripted();
+        var domain = await Hotcore.AddNewDomain(upstream.Port);
+        var rssBefore = Memory.RssBytes(Hotcore.ProcessId);
+        await using var client = await Hotcore.Connect();
+
+        await client.Send($"POST / HTTP/1.1\r\nHost: {domain}\r\nContent-Length: {total}\r\n\r\n");
+        var sending = Task.Run(async () =>
+        {
+            var block = new byte[65_536];
+            for (; sent < total; sent += block.Length)
+                await client.Send(block);
+        });
+        using var connection = await upstream.Accept();
+        await StandsStill(() => sent);
+
+        Assert.InRange(sent, 1, 40 * Memory.MiB);
+        Assert.InRange(Memory.RssBytes(Hotcore.ProcessId) - rssBefore, long.MinValue, 20 * Memory.MiB);
+        connection.Reader.IsRecording = false;
+        var body = connection.BodyOf(await connection.ExpectHead());
+        Assert.Equal(total, (await Wait.For(body.ReadAll(), "the whole body")).Length);
+        await connection.Send(Answers.Ok("thanks"));
+        await sending;
+        Assert.Equal("thanks", (await client.Read()).Text);
+    }
+
+    [Fact]
+    public async Task A_client_that_goes_away_ends_the_upstreams_stream()
+    {
+        await using var upstream = TestUpstream.Scripted();
+        var domain = await Hotcore.AddNewDomain(upstream.Port);
+        using var connection = await StartEventStream(upstream, domain);
+
+        // StartEventStream's client is gone by now.
+        await connection.ExpectEnd();
+    }
+
+    [Fact]
+    public async Task A_client_that_vanishes_within_its_body_does_not_end_it_for_the_upstream()
+    {
+        await using var upstream = TestUpstream.Scripted();
+        var domain = await Hotcore.AddNewDomain(upstream.Port);
+        var client = await Hotcore.Connect();
+
+        await client.Send($"POST / HTTP/1.1\r\nHost: {domain}\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n");
+        using var connection = await upstream.Accept();
+        var body = connection.BodyOf(await connection.ExpectHead());
+        Assert.NotEqual(0, await body.Read(new byte[5]));
+        client.Reset();
+
+        await Assert.ThrowsAsync<TruncatedMessageException>(() => Wait.For(body.ReadAll(), "the end of the connection"));
+    }
+
+    private async Task<UpstreamConnection> StartEventStream(TestUpstream upstream, string domain)
+    {
+        await using var client = await Hotcore.Connect();
+        await client.Send($"GET / HTTP/1.1\r\nHost: {domain}\r\n\r\n");
+        var connection = await upstream.Accept();
+        await connection.ExpectRequest();
+        await connection.Send("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n");
+        Assert.Equal(200, (await client.ReadHead()).Status);
+        return connection;
+    }
+
+    /// <summary>Waits until a count has been the same for a while: standing still announces itself by no event.</summary>
+    private static async Task StandsStill(Func<long> count)
+    {
+        var limit = Stopwatch.StartNew();
+        for (var (last, since) = (-1L, Stopwatch.StartNew()); since.Elapsed < TimeSpan.FromSeconds(2);)
+        {
+            Assert.True(limit.Elapsed < Wait.Limit, $"still sending after {count()} bytes");
+            if (count() != last || last == 0)
+            {
+                last = count();
+                since.Restart();
+            }
+            await Task.Delay(50);
+        }
+    }
+}
+
+/// <summary>What the specification promises in milliseconds.</summary>
+[Collection(nameof(Alone))]
+public class EventStreams(SharedHotcore shared) : HotcoreTest(shared)
+{
+    [Theory]
+    [InlineData("Transfer-Encoding: chunked\r\n")]
+    [InlineData("")]
+    public async Task Events_arrive_within_50_ms(string framing)
+    {
+        const int count = 100;
+        var isChunked = framing != "";
+        await using var upstream = TestUpstream.Serving(async connection =>
+        {
+            await connection.ExpectRequest();
+            await connection.Send($"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n{framing}\r\n");
+            for (var i = 0; i < count; i++)
+            {
+                await Task.Delay(20);
+                var sentAt = $"data: {Stopwatch.GetTimestamp()}\n\n";
+                await connection.Send(isChunked ? $"{sentAt.Length:x}\r\n{sentAt}\r\n" : sentAt);
+            }
+            if (isChunked)
+                await connection.Send("0\r\n\r\n");
+        });
+        var domain = await Hotcore.AddNewDomain(upstream.Port);
+        await using var client = await Hotcore.Connect();
+        await client.Send($"GET / HTTP/1.1\r\nHost: {domain}\r\nAccept: text/event-stream\r\n\r\n");
+        var body = client.BodyOf(await client.ReadHead());
+
+        var delays = new List<TimeSpan>();
+        var text = "";
+        var buffer = new byte[4096];
+        for (int read; (read = await body.Read(buffer)) > 0;)
+        {
+            text += Encoding.ASCII.GetString(buffer, 0, read);
+            while (text.IndexOf("\n\n", StringComparison.Ordinal) is var end and >= 0)
+            {
+                var sentAt = long.Parse(text["data: ".Length..end], CultureInfo.InvariantCulture);
+                delays.Add(Stopwatch.GetElapsedTime(sentAt));
+                text = text[(end + 2)..];
+            }
+        }
+
+        // A busy machine may hold up a few; a proxy that buffers holds up all.
+        Assert.Equal(count, delays.Count);
+        delays.Sort();
+        Assert.InRange(delays[count * 95 / 100], TimeSpan.Zero, TimeSpan.FromMilliseconds(50));
+    }
+}

@@ -1,0 +1,203 @@
+namespace Hotcore.EndToEndTests;
+
+/// <summary>Kept-alive connections: taken up again where that is safe, replaced unseen where they died.</summary>
+public class UpstreamReuse(SharedHotcore shared) : HotcoreTest(shared)
+{
+    [Fact]
+    public async Task Requests_of_one_client_share_one_upstream_connection()
+    {
+        await using var upstream = TestUpstream.Repeating();
+        var domain = await Hotcore.AddNewDomain(upstream.Port);
+        await using var client = await Hotcore.Connect();
+
+        for (var i = 0; i < 50; i++)
+            Assert.Equal($"GET /{i}", (await client.Get(domain, $"/{i}")).Text);
+
+        Assert.Single(upstream.Connections);
+    }
+
+    [Fact]
+    public async Task Requests_of_many_clients_share_a_few_upstream_connections()
+    {
+        await using var upstream = TestUpstream.Repeating();
+        var domain = await Hotcore.AddNewDomain(upstream.Port);
+
+        for (var i = 0; i < 50; i++)
+            Assert.Equal($"GET /{i}", (await Hotcore.Get(domain, $"/{i}")).Text);
+
+        // One for each loop, that is each core, at most.
+        Assert.InRange(upstream.Connections.Count, 1, Environment.ProcessorCount);
+    }
+
+    [Fact]
+    public async Task Requests_with_bodies_share_one_upstream_connection_too()
+    {
+        await using var upstream = TestUpstream.Repeating();
+        var domain = await Hotcore.AddNewDomain(upstream.Port);
+        await using var client = await Hotcore.Connect();
+
+        for (var i = 0; i < 10; i++)
+        {
+            await client.Send($"POST /{i} HTTP/1.1\r\nHost: {domain}\r\nContent-Length: 5\r\n\r\nhello");
+            Assert.Equal($"POST /{i} hello", (await client.Read()).Text);
+            await client.Send($"POST /{i} HTTP/1.1\r\nHost: {domain}\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n");
+            Assert.Equal($"POST /{i} hello", (await client.Read()).Text);
+        }
+
+        Assert.Single(upstream.Connections);
+    }
+
+    [Fact]
+    public async Task Two_domains_on_one_port_get_their_own_hosts()
+    {
+        await using var upstream = TestUpstream.Answering(request => Answers.Ok(request.Fields["Host"]!));
+        var one = await Hotcore.AddNewDomain(upstream.Port);
+        var two = await Hotcore.AddNewDomain(upstream.Port);
+        await using var client = await Hotcore.Connect();
+
+        for (var i = 0; i < 5; i++)
+        {
+            Assert.Equal(one, (await client.Get(one)).Text);
+            Assert.Equal(two, (await client.Get(two)).Text);
+        }
+    }
+
+    [Fact]
+    public async Task A_connection_that_its_upstream_says_it_closes_is_not_used_again()
+    {
+        await using var upstream = TestUpstream.Answering(request => Answers.Ok(request.Target, "Connection: close\r\n"));
+        var domain = await Hotcore.AddNewDomain(upstream.Port);
+        await using var client = await Hotcore.Connect();
+
+        for (var i = 0; i < 5; i++)
+            Assert.Equal($"/{i}", (await client.Get(domain, $"/{i}")).Text);
+
+        Assert.Equal(5, upstream.Connections.Count);
+    }
+
+    [Theory]
+    [InlineData("GET")]
+    [InlineData("POST")]
+    public async Task A_connection_that_was_closed_while_idle_is_replaced_unseen(string method)
+    {
+        await using var upstream = TestUpstream.Scripted();
+        var domain = await Hotcore.AddNewDomain(upstream.Port);
+        await using var client = await Hotcore.Connect();
+        using (var first = await AnswerFirstRequest(upstream, client, domain))
+            first.Close();
+
+        await client.Send($"{method} /second HTTP/1.1\r\nHost: {domain}\r\nContent-Length: 5\r\n\r\nhello");
+        using var second = await upstream.Accept();
+        Assert.Equal("hello", (await second.ExpectRequest()).Text);
+        await second.Send(Answers.Ok("second"));
+
+        Assert.Equal("second", (await client.Read()).Text);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_GET_whose_kept_connection_dies_under_it_is_sent_again_unseen(bool withReset)
+    {
+        await using var upstream = TestUpstream.Scripted();
+        var domain = await Hotcore.AddNewDomain(upstream.Port);
+        await using var client = await Hotcore.Connect();
+        using var first = await AnswerFirstRequest(upstream, client, domain);
+
+        await client.Send($"GET /second HTTP/1.1\r\nHost: {domain}\r\n\r\n");
+        await first.ExpectRequest();
+        if (withReset)
+            first.Reset();
+        else
+            first.Close();
+        using var second = await upstream.Accept();
+        Assert.Equal("/second", (await second.ExpectRequest()).Target);
+        await second.Send(Answers.Ok("second"));
+
+        Assert.Equal("second", (await client.Read()).Text);
+    }
+
+    [Theory]
+    [InlineData("Content-Length: 5", "hello")]
+    [InlineData("Transfer-Encoding: chunked", "5\r\nhello\r\n0\r\n\r\n")]
+    [InlineData("Content-Length: 0", "")]
+    public async Task A_POST_that_may_have_been_processed_is_not_sent_twice(string framing, string body)
+    {
+        await using var upstream = TestUpstream.Scripted();
+        var domain = await Hotcore.AddNewDomain(upstream.Port);
+        await using var client = await Hotcore.Connect();
+        using var first = await AnswerFirstRequest(upstream, client, domain);
+
+        await client.Send($"POST /once HTTP/1.1\r\nHost: {domain}\r\n{framing}\r\n\r\n{body}");
+        await first.ExpectRequest();
+        first.Close();
+
+        Assert.Equal(502, (await client.Read()).Status);
+        var clean = Hotcore.Get(domain, "/clean");
+        using var second = await upstream.Accept();
+        Assert.Equal("/clean", (await second.ExpectRequest()).Target);
+        await second.Send(Answers.Ok("clean"));
+        Assert.Equal("clean", (await clean).Text);
+        Assert.Equal(["GET /first", "POST /once", "GET /clean"], upstream.RequestLines);
+    }
+
+    [Fact]
+    public async Task A_GET_that_no_connection_survives_ends_with_502()
+    {
+        await using var upstream = TestUpstream.Serving(async connection => await connection.ExpectRequest());
+        var domain = await Hotcore.AddNewDomain(upstream.Port);
+
+        Assert.Equal(502, (await Hotcore.Get(domain)).Status);
+        Assert.InRange(upstream.Connections.Count, 1, 20);
+    }
+
+    [Fact]
+    public async Task A_client_that_goes_away_before_the_answer_does_not_poison_a_kept_connection()
+    {
+        await using var upstream = TestUpstream.Scripted();
+        var domain = await Hotcore.AddNewDomain(upstream.Port);
+        var client = await Hotcore.Connect();
+        await client.Send($"GET /given-up HTTP/1.1\r\nHost: {domain}\r\n\r\n");
+        using var first = await upstream.Accept();
+        await first.ExpectRequest();
+        client.Reset();
+        var answering = first.Send(Answers.Ok("for nobody"));
+
+        var next = Hotcore.Get(domain, "/next");
+        // Whether hotcore reads the answer to its end and keeps the connection, or gives it up, is its own affair.
+        var accepted = upstream.Accept();
+        var again = first.ReadRequest();
+        await Wait.For(Task.WhenAny(accepted, again), "the next request, or the end of the connection");
+        var isKept = again.IsCompleted && await again != null;
+        using var connection = isKept ? first : await accepted;
+        if (!isKept)
+            await connection.ExpectRequest();
+        await connection.Send(Answers.Ok("for the next"));
+
+        Assert.Equal("for the next", (await next).Text);
+        await Task.WhenAny(answering);
+    }
+
+    [Fact]
+    public async Task An_app_that_listens_on_IPv6_only_is_reached()
+    {
+        await using var upstream = TestUpstream.Repeating(System.Net.IPAddress.IPv6Loopback);
+        var domain = await Hotcore.AddNewDomain(upstream.Port);
+        await using var client = await Hotcore.Connect();
+
+        Assert.Equal("GET /six", (await client.Get(domain, "/six")).Text);
+        Assert.Equal("GET /again", (await client.Get(domain, "/again")).Text);
+        Assert.Single(upstream.Connections);
+    }
+
+    /// <summary>Brings a kept-alive upstream connection about.</summary>
+    private static async Task<UpstreamConnection> AnswerFirstRequest(TestUpstream upstream, RawClient client, string domain)
+    {
+        await client.Send($"GET /first HTTP/1.1\r\nHost: {domain}\r\n\r\n");
+        var connection = await upstream.Accept();
+        await connection.ExpectRequest();
+        await connection.Send(Answers.Ok("first"));
+        Assert.Equal("first", (await client.Read()).Text);
+        return connection;
+    }
+}
