@@ -189,7 +189,7 @@ public class Cli(SharedHotcore shared) : HotcoreTest(shared)
     public async Task Log_follows_the_log_file()
     {
         await using var log = ChildProcess.Start(
-            HotcoreBinary.Path, ["log", "--data", Hotcore.DataFolder, "--control-port", Hotcore.ControlPort]);
+            HotcoreBinary.Path, ["log", "--control-port", Hotcore.ControlPort]);
         var domain = await Hotcore.AddNewDomain(8080);
 
         while (await log.ReadLine() is { } line)

@@ -164,7 +164,7 @@ public class Durability
     private static async Task ExpectSetAside(RunningHotcore hotcore, byte[] damaged)
     {
         var aside = Directory.GetFiles(hotcore.DataFolder)
-            .Where(file => file != hotcore.MappingFile && File.ReadAllBytes(file).AsSpan().SequenceEqual(damaged));
+            .Where(file => Path.GetFileName(file).StartsWith("mappings.", StringComparison.Ordinal) && File.ReadAllBytes(file).AsSpan().SequenceEqual(damaged));
         var name = Path.GetFileName(Assert.Single(aside));
         await Wait.Until(() => File.ReadAllText(hotcore.LogFile).Contains(name), $"a line about {name} in the log");
     }

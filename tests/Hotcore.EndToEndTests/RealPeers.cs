@@ -14,7 +14,7 @@ public class RealPeers(SharedHotcore shared) : HotcoreTest(shared)
 
         var finished = await CurlFor(domain, "/page?query=1");
 
-        Assert.Equal($"GET /page?query=1 {domain} 127.0.0.1", finished.Output.TrimEnd('\n'));
+        Assert.Equal($"GET /page?query=1 {domain}:{Hotcore.Http.Port} 127.0.0.1", finished.Output.TrimEnd('\n'));
     }
 
     [Fact]

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Hotcore.Control;
 
 namespace Hotcore.Cli;
 
@@ -18,8 +19,10 @@ internal static class MsgCommand
             string message = string.Join(' ', arguments.GetRequiredValue(text));
             // Nobody replies to an empty datagram.
             if (message.Length == 0) throw new CommandFailure(ExitCode.WrongUsage, "the message is empty; for example: hotcore msg check");
-            terminal.Output.WriteLine(RunningHotcore.Of(arguments, terminal).Ask(message));
-            return ExitCode.Ok;
+            string reply = RunningHotcore.Of(arguments, terminal).TryAsk(message) ?? throw RunningHotcore.NotRunning();
+            bool isRefused = ControlMessage.FindError(reply) is not null;
+            (isRefused ? terminal.Error : terminal.Output).WriteLine(reply);
+            return isRefused ? ExitCode.Refused : ExitCode.Ok;
         });
         return command;
     }

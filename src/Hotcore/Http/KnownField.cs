@@ -11,6 +11,10 @@ internal enum KnownField : byte
     ContentLength,
     Expect,
     Forwarded,
+
+    /// <summary>One of the X- fields below with '_' for '-', which applications behind CGI-like interfaces take for the same.</summary>
+    ForwardedLookalike,
+
     Host,
     Http2Settings,
     KeepAlive,
@@ -29,8 +33,7 @@ internal enum KnownField : byte
 internal static class FieldNames
 {
     /// <summary>
-    /// Finds the field by name, without regard to case (RFC 9110 5.1). The forwarded fields are found with '_' for '-' too:
-    /// applications behind CGI-like interfaces see both spellings as one name.
+    /// Finds the field by name, without regard to case (RFC 9110 5.1).
     /// </summary>
     public static KnownField Identify(ReadOnlySpan<byte> name) => name.Length switch
     {
@@ -72,6 +75,6 @@ internal static class FieldNames
             return KnownField.Other;
         Span<byte> hyphenated = stackalloc byte[name.Length];
         name.Replace(hyphenated, (byte)'_', (byte)'-');
-        return Match(hyphenated, lowerCase, field);
+        return Ascii.EqualsIgnoreCase(hyphenated, lowerCase) ? KnownField.ForwardedLookalike : KnownField.Other;
     }
 }

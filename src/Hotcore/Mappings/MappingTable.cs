@@ -118,7 +118,10 @@ internal sealed class MappingTable : IDisposable
         Compact();
     }
 
-    /// <summary>What a batch really changes: a repeated message costs no line.</summary>
+    /// <summary>
+    /// What a batch really changes. A domain that is mapped again to the same port is mapped anew, since requests wait for a
+    /// port whose mapping is young; but a message repeated within the second costs no line.
+    /// </summary>
     private List<MappingChange> Resolve(List<WaitingChange> batch, MappingSnapshot before)
     {
         var changes = new List<MappingChange>(batch.Count);
@@ -126,8 +129,8 @@ internal sealed class MappingTable : IDisposable
         foreach (WaitingChange change in batch)
         {
             if (!pending.TryGetValue(change.Domain, out Mapping? current)) current = before.Find(change.Domain);
-            if (current?.Port == change.Port) continue;
             Mapping? next = change.Port is int port ? new Mapping(change.Domain, port, _clock.GetUtcNow()) : null;
+            if (current?.Port == next?.Port && current?.MadeAt == next?.MadeAt) continue;
             pending[change.Domain] = next;
             changes.Add(new MappingChange(change.Domain, next));
         }

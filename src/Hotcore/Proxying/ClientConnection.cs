@@ -12,6 +12,7 @@ namespace Hotcore.Proxying;
 internal sealed class ClientConnection
 {
     private const int RequestsPerTurn = 64;
+    private const long MostLingerBytes = 1024 * 1024;
 
     private readonly HalfClosedDeadline _halfClosed;
     private Exchange? _exchange;
@@ -215,10 +216,12 @@ internal sealed class ClientConnection
         Connection.FinishSending();
         Input.Release();
         var until = Connection.Loop.NowMilliseconds + Timeouts.Linger;
-        while (Connection.Loop.NowMilliseconds < until)
+        var bytes = 0L;
+        while (Connection.Loop.NowMilliseconds < until && bytes < MostLingerBytes)
         {
             var received = Input.FillFrom(Connection);
             Input.Release();
+            bytes += Math.Max(received, 0);
             if (received is 0 or Connection.Failed)
                 return;
             if (received != Connection.WouldBlock)

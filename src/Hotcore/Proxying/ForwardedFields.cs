@@ -34,7 +34,8 @@ internal sealed class ForwardedFields
     /// <summary>Whether a field of the request is replaced by what <see cref="Write"/> writes.</summary>
     public bool Replaces(KnownField field) => field switch
     {
-        KnownField.XForwardedFor or KnownField.XForwardedHost or KnownField.XForwardedProto or KnownField.XRealIP => true,
+        KnownField.XForwardedFor or KnownField.XForwardedHost or KnownField.XForwardedProto or KnownField.XRealIP
+            or KnownField.ForwardedLookalike => true,
         KnownField.Forwarded => !IsTrusted,
         _ => false,
     };
@@ -42,7 +43,7 @@ internal sealed class ForwardedFields
     /// <summary>Writes the four fields' lines.</summary>
     public void Write(SendBuffer output, RequestHead request)
     {
-        if (IsTrusted && HasClaims(request.Fields))
+        if (IsTrusted && HasClaims(request))
         {
             WriteBelieving(output, request);
             return;
@@ -53,24 +54,29 @@ internal sealed class ForwardedFields
         output.Append("\r\n"u8);
     }
 
-    private static bool HasClaims(FieldSection fields)
+    private static bool HasClaims(RequestHead request)
     {
-        foreach (ref readonly var field in fields.Fields)
+        foreach (ref readonly var field in request.Fields.Fields)
         {
-            if (field.Known is KnownField.XForwardedFor or KnownField.XForwardedHost or KnownField.XForwardedProto
-                or KnownField.XRealIP)
+            if (IsClaim(request, field, field.Known) && field.Known is KnownField.XForwardedFor or KnownField.XForwardedHost
+                or KnownField.XForwardedProto or KnownField.XRealIP)
                 return true;
         }
 
         return false;
     }
 
+    /// <summary>Whether the line says something about <paramref name="known"/>, and not to us alone.</summary>
+    private static bool IsClaim(RequestHead request, in Field field, KnownField known) =>
+        field.Known == known && field.ValueLength > 0
+        && !HopByHopFields.Covers(request.Fields, field, request.HasConnectionFields);
+
     private void WriteBelieving(SendBuffer output, RequestHead request)
     {
         output.Append("X-Forwarded-For: "u8);
         foreach (ref readonly var field in request.Fields.Fields)
         {
-            if (field.Known != KnownField.XForwardedFor || field.ValueLength == 0)
+            if (!IsClaim(request, field, KnownField.XForwardedFor))
                 continue;
             output.Append(request.Fields.Value(field));
             output.Append(", "u8);
@@ -78,16 +84,23 @@ internal sealed class ForwardedFields
 
         output.Append(_address);
         output.Append("\r\n"u8);
-        WriteKept(output, request.Fields, KnownField.XRealIP, "X-Real-IP: "u8, _address);
-        WriteKept(output, request.Fields, KnownField.XForwardedProto, "X-Forwarded-Proto: "u8, _scheme);
-        WriteKept(output, request.Fields, KnownField.XForwardedHost, "X-Forwarded-Host: "u8, request.Authority);
+        WriteKept(output, request, KnownField.XRealIP, "X-Real-IP: "u8, _address);
+        WriteKept(output, request, KnownField.XForwardedProto, "X-Forwarded-Proto: "u8, _scheme);
+        WriteKept(output, request, KnownField.XForwardedHost, "X-Forwarded-Host: "u8, request.Authority);
     }
 
     private static void WriteKept(
-        SendBuffer output, FieldSection fields, KnownField known, ReadOnlySpan<byte> name, ReadOnlySpan<byte> ours)
+        SendBuffer output, RequestHead request, KnownField known, ReadOnlySpan<byte> name, ReadOnlySpan<byte> ours)
     {
+        var kept = ours;
+        foreach (ref readonly var field in request.Fields.Fields)
+        {
+            if (IsClaim(request, field, known))
+                kept = request.Fields.Value(field);
+        }
+
         output.Append(name);
-        output.Append(fields.FindSingle(known, out var claimed) == 1 ? claimed : ours);
+        output.Append(kept);
         output.Append("\r\n"u8);
     }
 }

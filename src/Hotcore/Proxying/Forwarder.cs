@@ -54,7 +54,7 @@ internal static class Forwarder
             return FailAsync(client, exchange, ErrorPage.NoAnswer(mapping), upstream, sending);
         return exchange.Response.Status == 101
             ? TunnelAsync(client, exchange, upstream, sending)
-            : PassResponseAsync(client, exchange, upstream, sending);
+            : PassResponseAsync(client, exchange, mapping, upstream, sending);
     }
 
     /// <summary>Writes the head and, beside the rest of the exchange, sends the body.</summary>
@@ -139,12 +139,13 @@ internal static class Forwarder
 
     /// <summary>Passes the final answer (6) and settles what becomes of both connections (7).</summary>
     private static async LoopTask<bool> PassResponseAsync(
-        ClientConnection client, Exchange exchange, UpstreamConnection upstream, LoopTask<BodyCopyResult> sending)
+        ClientConnection client, Exchange exchange, Mapping mapping, UpstreamConnection upstream,
+        LoopTask<BodyCopyResult> sending)
     {
         var response = exchange.Response;
         var framing = FramingForClient(exchange);
         var staysOpen = client.StaysOpen(exchange) && framing != BodyFraming.UntilClose && exchange.RequestBody.IsComplete;
-        exchange.HasBegunAnswer = true;
+        var sentBefore = client.Connection.SentBytes;
         HeadWriter.WriteResponse(client.Output, response, framing, ConnectionField(exchange, staysOpen));
         exchange.ResponseBody.Reset(response.Framing, response.ContentLength);
         var result = await BodyCopier.CopyAsync(
@@ -159,6 +160,12 @@ internal static class Forwarder
         else
             await EndAsync(upstream, client, sending);
         exchange.Upstream = null;
+        if (result == BodyCopyResult.SourceInvalid && client.Connection.SentBytes == sentBefore)
+        {
+            client.Output.Release(); // Nothing of it has left: there is still time to say so.
+            return await client.AnswerAsync(exchange, ErrorPage.BadAnswer(mapping));
+        }
+
         if (result != BodyCopyResult.Complete)
             client.CutOff(framing);
         else if (!exchange.RequestBody.IsComplete)

@@ -9,7 +9,6 @@ namespace Hotcore.Proxying;
 internal sealed class ProxyLoop : IDisposable
 {
     private const int MostFreeExchanges = 256;
-    private const int IdleToClose = 64;
 
     private readonly Thread _thread;
     private readonly LinkedList<ClientConnection> _clients = new();
@@ -104,8 +103,11 @@ internal sealed class ProxyLoop : IDisposable
         return closed;
     }
 
-    /// <summary>Descriptors have run out: closes idle connections, those to the apps first; true when that helped.</summary>
-    public bool FreeDescriptors() => Upstreams.CloseIdle() + CloseIdleClients(IdleToClose) > 0;
+    /// <summary>
+    /// Descriptors have run out: closes the idle connections to the apps, and a quarter of the clients, those idle for longest.
+    /// True when that helped.
+    /// </summary>
+    public bool FreeDescriptors() => Upstreams.CloseIdle() + CloseIdleClients((_idle.Count + 3) / 4) > 0;
 
     /// <summary>Any thread: finishes what is in flight, closes what is idle; the task ends when no client is left.</summary>
     public Task DrainAsync()

@@ -40,7 +40,7 @@ internal static class Timeouts
     public const long Probe = 50;
 
     /// <summary>A client that has finished sending: how long its answer may make no progress before it counts as gone.</summary>
-    public const long HalfClosedClient = 30_000;
+    public const long HalfClosedClient = 10_000;
 
     /// <summary>Reading on after the last answer, so that the client gets to see it before a reset.</summary>
     public const long Linger = 5_000;

@@ -75,12 +75,21 @@ internal sealed class UpstreamPort(int number, EventLoop loop, PortActivity acti
     }
 
     /// <summary>Opens a connection to 127.0.0.1, or to ::1 where only that answers; null when neither does.</summary>
-    public LoopTask<UpstreamConnection?> OpenAsync()
+    public async LoopTask<UpstreamConnection?> OpenAsync()
     {
-        var first = Begin(_prefersIPv6, out var isConnected);
-        if (first is null)
-            return OpenAsOtherFamilyAsync();
-        return isConnected ? new LoopTask<UpstreamConnection?>(Answered(first)) : FinishAsync(first);
+        var overIPv6 = _prefersIPv6;
+        var connection = await ConnectAsync(overIPv6);
+        if (connection is null)
+        {
+            overIPv6 = !overIPv6;
+            connection = await ConnectAsync(overIPv6);
+        }
+
+        if (connection is null)
+            return null;
+        _prefersIPv6 = overIPv6;
+        activity.Answered(Number, loop.NowMilliseconds);
+        return new UpstreamConnection(this, connection);
     }
 
     /// <summary>
@@ -131,38 +140,20 @@ internal sealed class UpstreamPort(int number, EventLoop loop, PortActivity acti
         }
     }
 
-    private LoopTask<UpstreamConnection?> OpenAsOtherFamilyAsync()
+    private async LoopTask<Connection?> ConnectAsync(bool overIPv6)
     {
-        var second = Begin(!_prefersIPv6, out var isConnected);
-        if (second is null)
-            return new LoopTask<UpstreamConnection?>(result: null);
-        _prefersIPv6 = !_prefersIPv6;
-        return isConnected ? new LoopTask<UpstreamConnection?>(Answered(second)) : FinishAsync(second);
-    }
-
-    private Connection? Begin(bool overIPv6, out bool isConnected)
-    {
-        var fd = TcpConnector.ConnectToLoopback(Number, overIPv6, out isConnected);
+        var fd = TcpConnector.ConnectToLoopback(Number, overIPv6, out var isConnected);
         if (fd is -Libc.EMFILE or -Libc.ENFILE && freeDescriptors())
             fd = TcpConnector.ConnectToLoopback(Number, overIPv6, out isConnected);
         if (fd < 0)
             return null;
         var connection = new Connection(loop, fd);
-        connection.Writable.IsSet = isConnected; // The edge that says otherwise comes when it has connected, or failed.
-        return connection;
-    }
-
-    private async LoopTask<UpstreamConnection?> FinishAsync(Connection connection)
-    {
+        if (isConnected)
+            return connection;
+        connection.Writable.IsSet = false; // The edge that says otherwise comes when it has connected, or failed.
         if (await connection.Writable.WaitAsync(Timeouts.Connect) == WaitResult.Ready && connection.TakeConnectError() == 0)
-            return Answered(connection);
+            return connection;
         connection.Close();
         return null;
-    }
-
-    private UpstreamConnection Answered(Connection connection)
-    {
-        activity.Answered(Number, loop.NowMilliseconds);
-        return new UpstreamConnection(this, connection);
     }
 }

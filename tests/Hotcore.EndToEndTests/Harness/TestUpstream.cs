@@ -134,6 +134,8 @@ public sealed class TestUpstream : IAsyncDisposable
         var socket = new Socket(_address.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
         if (_address.AddressFamily == AddressFamily.InterNetworkV6)
             socket.DualMode = false;
+        // So that the port can be had again while connections of before linger.
+        socket.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.ReuseAddress, true);
         socket.Bind(new IPEndPoint(_address, port));
         return socket;
     }
