@@ -7,10 +7,10 @@ namespace Hotcore.Cli;
 /// <summary><c>hotcore log</c></summary>
 internal static class LogCommand
 {
-    public static Command Create(Terminal terminal)
+    public static Command Create(Terminal terminal, ControlPortOption controlPort)
     {
-        var command = new Command("log", "Follow the log (Ctrl+C ends it)") { RunningHotcore.PortOption };
-        command.SetAction(arguments => Run(FindLog(RunningHotcore.Of(arguments, terminal), terminal)));
+        var command = new Command("log", "Follow the log (Ctrl+C ends it)") { controlPort };
+        command.SetAction(arguments => Run(FindLog(controlPort.Find(arguments, terminal), terminal)));
         return command;
     }
 

@@ -5,20 +5,20 @@ namespace Hotcore.Cli;
 /// <summary><c>hotcore msg status a.com</c></summary>
 internal static class MsgCommand
 {
-    public static Command Create(Terminal terminal)
+    public static Command Create(Terminal terminal, ControlPortOption controlPort)
     {
         var text = new Argument<string[]>("text")
         {
             Description = "The message, such as: check",
             Arity = ArgumentArity.OneOrMore,
         };
-        var command = new Command("msg", "Send a message as a program would, and print the reply") { text, RunningHotcore.PortOption };
+        var command = new Command("msg", "Send a message as a program would, and print the reply") { text, controlPort };
         command.SetAction(arguments =>
         {
             string message = string.Join(' ', arguments.GetRequiredValue(text));
             // Nobody replies to an empty datagram.
             if (message.Length == 0) throw new CommandFailure(ExitCode.WrongUsage, "the message is empty; for example: hotcore msg check");
-            terminal.Output.WriteLine(RunningHotcore.Of(arguments, terminal).Ask(message));
+            terminal.Output.WriteLine(controlPort.Find(arguments, terminal).Ask(message));
             return ExitCode.Ok;
         });
         return command;

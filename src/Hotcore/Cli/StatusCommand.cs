@@ -1,4 +1,3 @@
-using System.CommandLine;
 using System.Globalization;
 
 namespace Hotcore.Cli;
@@ -7,9 +6,8 @@ namespace Hotcore.Cli;
 internal static class StatusCommand
 {
     /// <summary>Returns 0 when all is well, and 1 when something needs attention.</summary>
-    public static int Run(ParseResult arguments, Terminal terminal)
+    public static int Run(RunningHotcore hotcore, Terminal terminal)
     {
-        RunningHotcore hotcore = RunningHotcore.Of(arguments, terminal);
         string[][] facts = [.. hotcore.Ask("status").Split('\n').Select(line => line.Split(' ', 2)).Where(words => words.Length == 2)];
         WriteFacts(facts, terminal.Output);
         List<DomainStatus> domains = [.. hotcore.AskForAll("status domains").Select(DomainStatus.Parse)];

@@ -5,7 +5,7 @@ namespace Hotcore.Logs;
 
 /// <summary>
 /// The TCP ports on which something of this machine can be reached over loopback, as /proc/net/tcp and tcp6 tell: no
-/// connection is made, which would disturb the app. Read at most once a second. Of any thread.
+/// connection is made, which would disturb the app. Read a few times a second at most. Of any thread.
 /// </summary>
 /// <remarks>
 /// The kernel lists the listening sockets first. Reading stops after them, so that this stays cheap with 100,000
@@ -14,7 +14,7 @@ namespace Hotcore.Logs;
 internal sealed class ListeningPorts(TimeProvider clock, Action<string> log)
 {
     private const string Listening = "0A";
-    private static readonly TimeSpan Lifetime = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan Lifetime = TimeSpan.FromMilliseconds(200);
 
     private readonly Lock _gate = new();
     private HashSet<int> _ports = [];

@@ -24,12 +24,13 @@ public sealed class CommandLineTests : IAsyncLifetime
     [Fact]
     public void Add_list_and_remove_say_what_is_so()
     {
-        Assert.Equal((0, "no-such-port.com → port 1\n", "nothing listens on port 1 yet: start the app\n"), Run("add", "NO-such-port.com", "1"));
         using TcpListener app = Listen(out int port);
+        Assert.Equal((0, "no-such-port.com → port 1\n", "nothing listens on port 1 yet: start the app\n"), Run("add", "NO-such-port.com", "1"));
         Assert.Equal((0, $"a.com → port {port}\n", ""), Run("add", "a.com", $"{port}"));
         Assert.Equal((0, $"a.com {port}\nno-such-port.com 1\n", ""), Run("list"));
         Assert.Equal((0, $"a.com            {port}\nno-such-port.com 1\n", ""), RunInteractive("list"));
         Assert.Equal((0, "a.com is not mapped any more\n", ""), Run("remove", "a.com"));
+        Assert.Equal((0, "no-such-port.com 1\n", ""), RunAsGiven("--control-port", Port, "list"));
     }
 
     [Fact]
@@ -99,12 +100,12 @@ public sealed class CommandLineTests : IAsyncLifetime
     [Fact]
     public void Status_says_in_plain_words_what_is_so_and_what_to_do()
     {
+        using TcpListener app = Listen(out int port);
         (int exitCode, string output, _) = Run();
         Assert.Equal(0, exitCode);
         Assert.StartsWith("hotcore 0.1.0 is running in local mode, for ", output, StringComparison.Ordinal);
         Assert.Contains("hotcore add <domain> <port>", output, StringComparison.Ordinal);
 
-        using TcpListener app = Listen(out int port);
         Run("add", "a.com", $"{port}");
         (exitCode, output, _) = Run();
         Assert.Equal(0, exitCode);
