@@ -10,8 +10,11 @@ internal static class AddCommand
         var domain = new Argument<string>("domain") { Description = "The domain, such as a-app.com" };
         var port = new Argument<string>("port") { Description = "The port of the app on this machine, 1 to 65535" };
         var command = new Command("add", "Map a domain to a port, or map it anew") { domain, port, controlPort };
-        command.SetAction(arguments =>
-            Run(controlPort.Find(arguments, terminal), terminal, arguments.GetRequiredValue(domain), arguments.GetRequiredValue(port)));
+        command.SetAction(arguments => Run(
+            controlPort.Find(arguments, terminal),
+            terminal,
+            arguments.GetRequiredValue(domain),
+            arguments.GetRequiredValue(port)));
         return command;
     }
 

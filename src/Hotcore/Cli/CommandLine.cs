@@ -32,13 +32,14 @@ internal static class CommandLine
     }
 
     /// <summary>Reads the arguments, whatever they are, without running anything.</summary>
-    public static ParseResult Parse(IReadOnlyList<string> args, Terminal terminal) => Build(terminal).Parse(args, Plain);
+    public static ParseResult Parse(IReadOnlyList<string> args, Terminal terminal) =>
+        Build(terminal).Parse(args, Plain);
 
     private static RootCommand Build(Terminal terminal)
     {
         // One for all: it may stand before the command as well as behind.
         var controlPort = new ControlPortOption();
-        var root = new RootCommand("hotcore, a reverse proxy: domain → port on this machine. Alone, it prints the status.")
+        var root = new RootCommand("A reverse proxy: domain → port of this machine. Alone, it prints the status.")
         {
             ServeCommand.Create(terminal),
             AddCommand.Create(terminal, controlPort),

@@ -1,10 +1,10 @@
 using System.CommandLine;
-using System.Globalization;
 using Hotcore.Control;
+using Hotcore.Mappings;
 
 namespace Hotcore.Cli;
 
-/// <summary>The option, or the environment variable, by which a client command is told which hotcore to talk to.</summary>
+/// <summary>The option, or environment variable, that tells a client command which hotcore to talk to.</summary>
 internal sealed class ControlPortOption : Option<int?>
 {
     private const string Variable = "HOTCORE_CONTROL_PORT";
@@ -24,8 +24,7 @@ internal sealed class ControlPortOption : Option<int?>
         if (port is not null) return new RunningHotcore(port.Value);
         string? variable = terminal.Environment(Variable);
         if (string.IsNullOrEmpty(variable)) return new RunningHotcore(ControlServer.DefaultPort);
-        if (int.TryParse(variable, NumberStyles.None, CultureInfo.InvariantCulture, out int read) && read is >= 1 and <= 65535)
-            return new RunningHotcore(read);
+        if (Mapping.TryParsePort(variable, out int read)) return new RunningHotcore(read);
         throw new CommandFailure(ExitCode.WrongUsage, $"{Variable} is '{variable}'; it takes a number from 1 to 65535");
     }
 }

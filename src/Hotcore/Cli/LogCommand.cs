@@ -18,7 +18,8 @@ internal static class LogCommand
     private static string FindLog(RunningHotcore hotcore, Terminal terminal)
     {
         const string key = "log ";
-        string? line = hotcore.TryAsk("status")?.Split('\n').FirstOrDefault(line => line.StartsWith(key, StringComparison.Ordinal));
+        string[] facts = hotcore.TryAsk("status")?.Split('\n') ?? [];
+        string? line = facts.FirstOrDefault(fact => fact.StartsWith(key, StringComparison.Ordinal));
         if (line is not null) return line[key.Length..];
         foreach (bool isLocal in (ReadOnlySpan<bool>)[Build.IsLocal, !Build.IsLocal])
         {

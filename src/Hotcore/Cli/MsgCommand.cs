@@ -12,12 +12,17 @@ internal static class MsgCommand
             Description = "The message, such as: check",
             Arity = ArgumentArity.OneOrMore,
         };
-        var command = new Command("msg", "Send a message as a program would, and print the reply") { text, controlPort };
+        var command = new Command("msg", "Send a message as a program would, and print the reply")
+        {
+            text,
+            controlPort,
+        };
         command.SetAction(arguments =>
         {
             string message = string.Join(' ', arguments.GetRequiredValue(text));
             // Nobody replies to an empty datagram.
-            if (message.Length == 0) throw new CommandFailure(ExitCode.WrongUsage, "the message is empty; for example: hotcore msg check");
+            if (message.Length == 0)
+                throw new CommandFailure(ExitCode.WrongUsage, "the message is empty; for example: hotcore msg check");
             terminal.Output.WriteLine(controlPort.Find(arguments, terminal).Ask(message));
             return ExitCode.Ok;
         });

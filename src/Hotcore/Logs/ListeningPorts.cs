@@ -65,12 +65,12 @@ internal sealed class ListeningPorts(TimeProvider clock, Action<string> log)
             if (words.Length < 5 || words[3] != Listening) return;
             int colon = words[1].IndexOf(':');
             if (colon < 0 || !IsReachable(words[1].AsSpan(0, colon))) continue;
-            if (int.TryParse(words[1].AsSpan(colon + 1), NumberStyles.HexNumber, CultureInfo.InvariantCulture, out int port))
-                ports.Add(port);
+            ReadOnlySpan<char> port = words[1].AsSpan(colon + 1);
+            if (int.TryParse(port, NumberStyles.HexNumber, CultureInfo.InvariantCulture, out int read)) ports.Add(read);
         }
     }
 
-    /// <summary>Loopback or all addresses. The words of an address are in the order of this (little-endian) machine.</summary>
+    /// <summary>Loopback or all addresses. An address is words in the order of this (little-endian) machine.</summary>
     private static bool IsReachable(ReadOnlySpan<char> address) =>
         !address.ContainsAnyExcept('0')
         || (address.Length == 8 && address.EndsWith("7F"))
