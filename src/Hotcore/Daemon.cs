@@ -33,15 +33,15 @@ internal sealed class Daemon : IAsyncDisposable
     /// <summary>Where it takes messages.</summary>
     public IReadOnlyList<IPEndPoint> ControlEndPoints => _control?.EndPoints ?? [];
 
-    /// <summary>Runs hotcore until SIGTERM or SIGINT; a second signal ends it at once. Returns the exit status.</summary>
+    /// <summary>Runs until SIGTERM or SIGINT; a second signal ends it at once. Returns the exit status.</summary>
     /// <param name="options">What it was told.</param>
     /// <param name="output">Takes what it is and where it listens, once it is ready.</param>
     /// <param name="error">Takes the log as well, and why it could not start.</param>
     public static async Task<int> RunAsync(DaemonOptions options, TextWriter output, TextWriter error)
     {
         var stop = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, context => RequestStop(stop, context));
-        using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, context => RequestStop(stop, context));
+        using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, signal => RequestStop(stop, signal));
+        using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, signal => RequestStop(stop, signal));
         try
         {
             await using Daemon daemon = await StartAsync(options, error);
@@ -98,7 +98,8 @@ internal sealed class Daemon : IAsyncDisposable
         if (_lock is not null) await _lock.DisposeAsync();
     }
 
-    private static void RequestStop(TaskCompletionSource stop, PosixSignalContext context) => context.Cancel = stop.TrySetResult();
+    private static void RequestStop(TaskCompletionSource stop, PosixSignalContext signal) =>
+        signal.Cancel = stop.TrySetResult();
 
     private void TakeFolder()
     {
@@ -131,7 +132,8 @@ internal sealed class Daemon : IAsyncDisposable
         catch (IOException failure) when (failure.HResult == wouldBlock)
         {
             string folder = _options.Paths.DataFolder;
-            throw new StartFailure($"another hotcore runs with the data folder {folder}; stop it, or give this one --data", failure);
+            throw new StartFailure(
+                $"another hotcore runs with the data folder {folder}; stop it, or give this one --data", failure);
         }
     }
 

@@ -63,7 +63,10 @@ public sealed class DaemonTests : IDisposable
     {
         Assert.Equal("/opt/hotcore", Paths.Default(isLocal: false, _ => null).DataFolder);
         Assert.Equal("/state/hotcore", Paths.Default(isLocal: true, _ => "/state").DataFolder);
-        Assert.EndsWith("/.local/state/hotcore", Paths.Default(isLocal: true, _ => "relative").DataFolder, StringComparison.Ordinal);
+        Assert.EndsWith(
+            "/.local/state/hotcore",
+            Paths.Default(isLocal: true, _ => "relative").DataFolder,
+            StringComparison.Ordinal);
     }
 
     private static string? Ask(Daemon daemon, string message) =>

@@ -5,13 +5,16 @@ namespace Hotcore.Cli;
 /// <summary><c>hotcore add a.com 8080</c></summary>
 internal static class AddCommand
 {
-    public static Command Create(Terminal terminal)
+    public static Command Create(Terminal terminal, ControlPortOption controlPort)
     {
         var domain = new Argument<string>("domain") { Description = "The domain, such as a-app.com" };
         var port = new Argument<string>("port") { Description = "The port of the app on this machine, 1 to 65535" };
-        var command = new Command("add", "Map a domain to a port, or map it anew") { domain, port, RunningHotcore.PortOption };
-        command.SetAction(arguments =>
-            Run(RunningHotcore.Of(arguments, terminal), terminal, arguments.GetRequiredValue(domain), arguments.GetRequiredValue(port)));
+        var command = new Command("add", "Map a domain to a port, or map it anew") { domain, port, controlPort };
+        command.SetAction(arguments => Run(
+            controlPort.Find(arguments, terminal),
+            terminal,
+            arguments.GetRequiredValue(domain),
+            arguments.GetRequiredValue(port)));
         return command;
     }
 

@@ -32,26 +32,29 @@ internal static class CommandLine
     }
 
     /// <summary>Reads the arguments, whatever they are, without running anything.</summary>
-    public static ParseResult Parse(IReadOnlyList<string> args, Terminal terminal) => Build(terminal).Parse(args, Plain);
+    public static ParseResult Parse(IReadOnlyList<string> args, Terminal terminal) =>
+        Build(terminal).Parse(args, Plain);
 
     private static RootCommand Build(Terminal terminal)
     {
-        var root = new RootCommand("hotcore, a reverse proxy: domain → port on this machine. Alone, it prints the status.")
+        // One for all: it may stand before the command as well as behind.
+        var controlPort = new ControlPortOption();
+        var root = new RootCommand("A reverse proxy: domain → port of this machine. Alone, it prints the status.")
         {
             ServeCommand.Create(terminal),
-            AddCommand.Create(terminal),
-            RemoveCommand.Create(terminal),
-            ListCommand.Create(terminal),
-            MsgCommand.Create(terminal),
-            LogCommand.Create(terminal),
+            AddCommand.Create(terminal, controlPort),
+            RemoveCommand.Create(terminal, controlPort),
+            ListCommand.Create(terminal, controlPort),
+            MsgCommand.Create(terminal, controlPort),
+            LogCommand.Create(terminal, controlPort),
             HelpCommand.Create(terminal),
             VersionCommand.Create(terminal),
             LicenseCommand.Create(terminal),
             CreditsCommand.Create(terminal),
         };
         root.HelpName = "hotcore";
-        root.Options.Add(RunningHotcore.PortOption);
-        root.SetAction(arguments => StatusCommand.Run(arguments, terminal));
+        root.Options.Add(controlPort);
+        root.SetAction(arguments => StatusCommand.Run(controlPort.Find(arguments, terminal), terminal));
         HelpOption help = root.Options.OfType<HelpOption>().Single();
         help.Action = new HelpWithMessages((HelpAction)help.Action!);
         return root;

@@ -19,7 +19,8 @@ internal sealed class HelpWithMessages(HelpAction commands) : SynchronousCommand
 
     private static void WriteMessages(TextWriter output)
     {
-        output.WriteLine($"Messages (UDP to 127.0.0.1 or ::1, port {ControlServer.DefaultPort}; by hand: hotcore msg <text>):");
+        output.WriteLine(
+            $"Messages (UDP to 127.0.0.1 or ::1, port {ControlServer.DefaultPort}; by hand: hotcore msg <text>):");
         int width = ControlMessage.Catalogue.Max(message => message.Request.Length);
         foreach ((string request, string reply) in ControlMessage.Catalogue)
             output.WriteLine($"  {request.PadRight(width)}  {reply}");

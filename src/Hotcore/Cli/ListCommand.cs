@@ -5,10 +5,10 @@ namespace Hotcore.Cli;
 /// <summary><c>hotcore list</c></summary>
 internal static class ListCommand
 {
-    public static Command Create(Terminal terminal)
+    public static Command Create(Terminal terminal, ControlPortOption controlPort)
     {
-        var command = new Command("list", "List the mappings, sorted by domain") { RunningHotcore.PortOption };
-        command.SetAction(arguments => Run(RunningHotcore.Of(arguments, terminal), terminal));
+        var command = new Command("list", "List the mappings, sorted by domain") { controlPort };
+        command.SetAction(arguments => Run(controlPort.Find(arguments, terminal), terminal));
         return command;
     }
 

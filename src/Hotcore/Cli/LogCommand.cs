@@ -7,10 +7,10 @@ namespace Hotcore.Cli;
 /// <summary><c>hotcore log</c></summary>
 internal static class LogCommand
 {
-    public static Command Create(Terminal terminal)
+    public static Command Create(Terminal terminal, ControlPortOption controlPort)
     {
-        var command = new Command("log", "Follow the log (Ctrl+C ends it)") { RunningHotcore.PortOption };
-        command.SetAction(arguments => Run(FindLog(RunningHotcore.Of(arguments, terminal), terminal)));
+        var command = new Command("log", "Follow the log (Ctrl+C ends it)") { controlPort };
+        command.SetAction(arguments => Run(FindLog(controlPort.Find(arguments, terminal), terminal)));
         return command;
     }
 
@@ -18,7 +18,8 @@ internal static class LogCommand
     private static string FindLog(RunningHotcore hotcore, Terminal terminal)
     {
         const string key = "log ";
-        string? line = hotcore.TryAsk("status")?.Split('\n').FirstOrDefault(line => line.StartsWith(key, StringComparison.Ordinal));
+        string[] facts = hotcore.TryAsk("status")?.Split('\n') ?? [];
+        string? line = facts.FirstOrDefault(fact => fact.StartsWith(key, StringComparison.Ordinal));
         if (line is not null) return line[key.Length..];
         foreach (bool isLocal in (ReadOnlySpan<bool>)[Build.IsLocal, !Build.IsLocal])
         {

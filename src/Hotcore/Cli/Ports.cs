@@ -9,8 +9,8 @@ internal static class Ports
     public static int? Parse(ArgumentResult result, int smallest)
     {
         string word = result.Tokens.Count == 0 ? "" : result.Tokens[^1].Value;
-        if (int.TryParse(word, NumberStyles.None, CultureInfo.InvariantCulture, out int port) && port >= smallest && port <= 65535)
-            return port;
+        bool isNumber = int.TryParse(word, NumberStyles.None, CultureInfo.InvariantCulture, out int port);
+        if (isNumber && port >= smallest && port <= 65535) return port;
         string option = (result.Parent as OptionResult)?.Option.Name ?? "this option";
         result.AddError($"'{word}' is not a port; {option} takes a number from {smallest} to 65535");
         return null;

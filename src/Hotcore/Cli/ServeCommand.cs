@@ -20,8 +20,16 @@ internal static class ServeCommand
         };
         Option<int?> httpPort = CreatePortOption("--http-port", "The port for plain HTTP; 0 for any that is free");
         Option<int?> controlPort = CreatePortOption(
-            "--control-port", $"The UDP port for messages, {ControlServer.DefaultPort} unless given; 0 for any that is free");
-        var command = new Command("serve", "Run the proxy in the foreground") { local, data, bind, httpPort, controlPort };
+            "--control-port",
+            $"The UDP port for messages, {ControlServer.DefaultPort} unless given; 0 for any that is free");
+        var command = new Command("serve", "Run the proxy in the foreground")
+        {
+            local,
+            data,
+            bind,
+            httpPort,
+            controlPort,
+        };
         command.SetAction(arguments =>
         {
             bool isLocal = Build.IsLocal || arguments.GetValue(local);
@@ -46,7 +54,8 @@ internal static class ServeCommand
     private static Paths FindPaths(string? folder, bool isLocal, Terminal terminal)
     {
         if (folder is null) return Paths.Default(isLocal, terminal.Environment);
-        if (folder.Length == 0 || folder.Contains('\0')) throw new CommandFailure(ExitCode.WrongUsage, "--data takes a folder");
+        if (folder.Length == 0 || folder.Contains('\0'))
+            throw new CommandFailure(ExitCode.WrongUsage, "--data takes a folder");
         return new Paths(Path.GetFullPath(folder));
     }
 

@@ -1,4 +1,3 @@
-using System.CommandLine;
 using System.Globalization;
 
 namespace Hotcore.Cli;
@@ -7,10 +6,10 @@ namespace Hotcore.Cli;
 internal static class StatusCommand
 {
     /// <summary>Returns 0 when all is well, and 1 when something needs attention.</summary>
-    public static int Run(ParseResult arguments, Terminal terminal)
+    public static int Run(RunningHotcore hotcore, Terminal terminal)
     {
-        RunningHotcore hotcore = RunningHotcore.Of(arguments, terminal);
-        string[][] facts = [.. hotcore.Ask("status").Split('\n').Select(line => line.Split(' ', 2)).Where(words => words.Length == 2)];
+        IEnumerable<string[]> lines = hotcore.Ask("status").Split('\n').Select(line => line.Split(' ', 2));
+        string[][] facts = [.. lines.Where(words => words.Length == 2)];
         WriteFacts(facts, terminal.Output);
         List<DomainStatus> domains = [.. hotcore.AskForAll("status domains").Select(DomainStatus.Parse)];
         int width = domains.Max(domain => (int?)domain.Name.Length) ?? 0;
@@ -37,8 +36,8 @@ internal static class StatusCommand
         string state = domain.IsUp ? terminal.Green("up") : terminal.Red("down");
         terminal.Output.WriteLine($"{domain.Name.PadRight(width)} → port {domain.Port,-5}  {state}");
         if (domain.IsUp) return;
-        terminal.Output.WriteLine(
-            $"    nothing listens on port {domain.Port}: start the app, or map another port: hotcore add {domain.Name} <port>");
+        string remedy = $"start the app, or map another port: hotcore add {domain.Name} <port>";
+        terminal.Output.WriteLine($"    nothing listens on port {domain.Port}: {remedy}");
     }
 
     private static int Conclude(List<DomainStatus> domains, TextWriter output)
@@ -66,8 +65,11 @@ internal static class StatusCommand
     /// <summary>A line of the listing: <c>domain port upstream up …</c></summary>
     private sealed record DomainStatus(string Name, string Port, bool IsUp)
     {
-        public static DomainStatus Parse(string line) => line.Split(' ') is [string name, string port, "upstream", string state, ..]
-            ? new DomainStatus(name, port, state == "up")
-            : throw new CommandFailure(Cli.ExitCode.Refused, "whatever has the control port is not this version of hotcore");
+        public static DomainStatus Parse(string line)
+        {
+            if (line.Split(' ') is [string name, string port, "upstream", string state, ..])
+                return new DomainStatus(name, port, state == "up");
+            throw new CommandFailure(ExitCode.Refused, "whatever has the control port is not this version of hotcore");
+        }
     }
 }

@@ -10,7 +10,8 @@ internal sealed record Terminal(
 {
     private const string NoColor = "NO_COLOR";
 
-    private bool HasColor => IsInteractive && string.IsNullOrEmpty(Environment(NoColor)) && Environment("TERM") != "dumb";
+    private bool HasColor =>
+        IsInteractive && string.IsNullOrEmpty(Environment(NoColor)) && Environment("TERM") != "dumb";
 
     public static Terminal OfThisProcess() =>
         new(Console.Out, Console.Error, !Console.IsOutputRedirected, System.Environment.GetEnvironmentVariable);

@@ -26,7 +26,7 @@ internal sealed class ControlClient(int port, TimeSpan timeLimit)
         return Ask(request, IPAddress.Loopback) ?? Ask(request, IPAddress.IPv6Loopback);
     }
 
-    /// <summary>Asks for a listing, page after page, and returns its lines; null as <see cref="Ask(string)"/> does.</summary>
+    /// <summary>Asks for a listing, page by page; its lines, or null as <see cref="Ask(string)"/> does.</summary>
     /// <param name="message">The message for the first page; with " after domain" behind it, for the next.</param>
     public IEnumerable<string>? AskForAll(string message)
     {

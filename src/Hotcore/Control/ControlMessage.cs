@@ -109,7 +109,8 @@ internal readonly record struct ControlMessage(ControlVerb Verb, DomainName? Dom
             ["list", ..] => "use: list, or: list after <domain>",
             ["status"] => Accept(new ControlMessage(ControlVerb.Status), out message),
             ["status", "domains"] => Accept(new ControlMessage(ControlVerb.StatusOfDomains), out message),
-            ["status", "domains", "after", string domain] => ReadDomain(ControlVerb.StatusOfDomains, domain, out message),
+            ["status", "domains", "after", string domain] =>
+                ReadDomain(ControlVerb.StatusOfDomains, domain, out message),
             ["status", string domain] => ReadDomain(ControlVerb.StatusOfDomain, domain, out message),
             ["status", ..] => "use: status, or: status <domain>, or: status domains, or: status domains after <domain>",
             [Check] => Accept(new ControlMessage(ControlVerb.Check), out message),
@@ -139,9 +140,8 @@ internal readonly record struct ControlMessage(ControlVerb Verb, DomainName? Dom
     {
         string error = ReadDomain(ControlVerb.Add, domainWord, out message);
         if (error.Length > 0) return error;
-        bool isPort = int.TryParse(portWord, NumberStyles.None, CultureInfo.InvariantCulture, out int port)
-            && port is >= 1 and <= 65535;
-        if (!isPort) return $"'{DomainName.Clip(portWord)}' is not a port; use a number from 1 to 65535";
+        if (!Mapping.TryParsePort(portWord, out int port))
+            return $"'{DomainName.Clip(portWord)}' is not a port; use a number from 1 to 65535";
         message = message with { Port = port };
         return "";
     }

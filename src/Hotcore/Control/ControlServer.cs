@@ -33,7 +33,7 @@ internal sealed class ControlServer : IAsyncDisposable
     /// <param name="mappings">What messages read and change.</param>
     /// <param name="status">Words the replies to status.</param>
     /// <param name="version">The reply to version.</param>
-    /// <param name="isOwnPort">Whether the proxy itself listens on a port; asked for every add, from any thread.</param>
+    /// <param name="isOwnPort">Whether the proxy itself listens on a port. Asked from any thread.</param>
     /// <param name="clock">Tells how old the knowledge of senders is.</param>
     /// <param name="log">Takes a line for every accepted change and every fault.</param>
     /// <exception cref="SocketException">The port is taken.</exception>
@@ -61,7 +61,7 @@ internal sealed class ControlServer : IAsyncDisposable
     /// <summary>Where it listens: one or two addresses, one port.</summary>
     public IReadOnlyList<IPEndPoint> EndPoints { get; }
 
-    /// <summary>Stops receiving and closes the sockets. Changes that wait for the disk are stored but not answered.</summary>
+    /// <summary>Stops receiving and closes the sockets. Changes that still wait are stored, but not answered.</summary>
     public async ValueTask DisposeAsync()
     {
         _isStopping = true;
@@ -73,7 +73,8 @@ internal sealed class ControlServer : IAsyncDisposable
     {
         // One byte more than a message may have tells one that is too long; the kernel drops the rest of it.
         var buffer = new byte[ControlMessage.MaxRequestBytes + 1];
-        var anyone = new IPEndPoint(socket.AddressFamily == AddressFamily.InterNetwork ? IPAddress.Any : IPAddress.IPv6Any, 0);
+        bool isVersion4 = socket.AddressFamily == AddressFamily.InterNetwork;
+        var anyone = new IPEndPoint(isVersion4 ? IPAddress.Any : IPAddress.IPv6Any, 0);
         while (!_isStopping)
         {
             try
@@ -108,7 +109,7 @@ internal sealed class ControlServer : IAsyncDisposable
         catch (Exception failure)
         {
             _log($"a message from {sender} failed: {failure}");
-            Reply(socket, sender, ControlMessage.FormatError("hotcore failed to handle this message; its log says more"));
+            Reply(socket, sender, ControlMessage.FormatError("hotcore failed on this message; its log says more"));
         }
     }
 
@@ -174,7 +175,8 @@ internal sealed class ControlServer : IAsyncDisposable
         }
         catch (Exception) when (_isStopping)
         {
-            // The socket is closed: whoever asks hears nothing, as from a hotcore that does not run.
+            // The socket is closed: the sender hears nothing, as from a hotcore that does not run.
+            _log($"no reply to {sender}: stopping");
         }
         catch (SocketException failure)
         {

@@ -42,7 +42,8 @@ internal static class ControlSocket
     }
 
     private static bool IsWithoutIPv6(SocketError error) =>
-        error is SocketError.AddressFamilyNotSupported or SocketError.AddressNotAvailable or SocketError.ProtocolNotSupported;
+        error is SocketError.AddressFamilyNotSupported or SocketError.AddressNotAvailable
+            or SocketError.ProtocolNotSupported;
 
     private static Socket Bind(IPEndPoint address)
     {

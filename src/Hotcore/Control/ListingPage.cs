@@ -2,7 +2,7 @@ using System.Text;
 
 namespace Hotcore.Control;
 
-/// <summary>Puts as many lines into one reply as fit; where some do not, the reply ends with the line <c>more</c>.</summary>
+/// <summary>Puts as many lines into one reply as fit; where some do not, it ends with the line <c>more</c>.</summary>
 internal static class ListingPage
 {
     /// <summary>Joins lines (ASCII) to a reply. Takes no more of them than it can use.</summary>
@@ -13,7 +13,8 @@ internal static class ListingPage
         foreach (string line in lines)
         {
             int separator = page.Length == 0 ? 0 : 1;
-            if (page.Length + separator + line.Length > room) return page.Append('\n').Append(ControlMessage.More).ToString();
+            if (page.Length + separator + line.Length > room)
+                return page.Append('\n').Append(ControlMessage.More).ToString();
             if (separator > 0) page.Append('\n');
             page.Append(line);
         }

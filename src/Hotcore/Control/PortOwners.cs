@@ -6,8 +6,8 @@ using System.Text;
 namespace Hotcore.Control;
 
 /// <summary>
-/// Tells which user owns a UDP port of this machine, from /proc/net/udp and udp6. Has to be asked while the sender still
-/// has its socket. Of any thread.
+/// Tells which user owns a UDP port of this machine, from /proc/net/udp and udp6. Has to be asked while the sender
+/// still has its socket. Of any thread.
 /// </summary>
 internal sealed class PortOwners(TimeProvider clock)
 {
@@ -91,9 +91,8 @@ internal sealed class PortOwners(TimeProvider clock)
         int end = rest.IndexOf((byte)'\n');
         string line = Encoding.ASCII.GetString(end < 0 ? rest : rest[..end]);
         string[] words = line.Split(' ', StringSplitOptions.RemoveEmptyEntries);
-        return words.Length > 6 && uint.TryParse(words[6], NumberStyles.None, CultureInfo.InvariantCulture, out uint uid)
-            ? uid
-            : null;
+        if (words.Length < 7) return null;
+        return uint.TryParse(words[6], NumberStyles.None, CultureInfo.InvariantCulture, out uint uid) ? uid : null;
     }
 
     private static string FindName(uint uid)

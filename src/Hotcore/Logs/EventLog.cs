@@ -16,7 +16,7 @@ internal sealed class EventLog : IAsyncDisposable
 
     private readonly TimeProvider _clock;
     private readonly LogFiles _files;
-    private readonly TextWriter? _echo;
+    private TextWriter? _echo;
     private readonly Channel<Line> _lines;
     private readonly Task _writing;
     private long _dropped;
@@ -25,7 +25,8 @@ internal sealed class EventLog : IAsyncDisposable
     /// <param name="clock">Tells the time of each line.</param>
     /// <param name="echo">Where every line is shown as well (standard error in the foreground), or null.</param>
     /// <param name="maxFileBytes">The size at which a new file is begun.</param>
-    public EventLog(string path, TimeProvider clock, TextWriter? echo = null, long maxFileBytes = LogFiles.DefaultMaxBytes)
+    public EventLog(
+        string path, TimeProvider clock, TextWriter? echo = null, long maxFileBytes = LogFiles.DefaultMaxBytes)
     {
         _clock = clock;
         _echo = echo;
@@ -52,7 +53,7 @@ internal sealed class EventLog : IAsyncDisposable
         await Task.WhenAny(_writing, Task.Delay(StopPatience));
     }
 
-    /// <summary>The text with control characters and what else can disguise a line in a terminal made visible.</summary>
+    /// <summary>The text with control characters, and what else disguises a line, made visible.</summary>
     internal static string Escape(string text)
     {
         ReadOnlySpan<char> shown = text.AsSpan(0, Math.Min(text.Length, MaxLineLength));
@@ -79,7 +80,8 @@ internal sealed class EventLog : IAsyncDisposable
         {
             while (_lines.Reader.TryRead(out Line line)) Put(line.At, line.Text);
             long dropped = Interlocked.Exchange(ref _dropped, 0);
-            if (dropped > 0) Put(_clock.GetUtcNow(), $"{dropped} lines were dropped here: they came faster than the disk took them");
+            if (dropped > 0)
+                Put(_clock.GetUtcNow(), $"{dropped} lines were dropped here: they came faster than the disk took them");
             _files.Flush();
         }
         _files.Dispose();
@@ -87,7 +89,8 @@ internal sealed class EventLog : IAsyncDisposable
 
     private void Put(DateTimeOffset at, string text)
     {
-        string line = $"{at.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", CultureInfo.InvariantCulture)} {Escape(text)}\n";
+        string time = at.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", CultureInfo.InvariantCulture);
+        string line = $"{time} {Escape(text)}\n";
         _files.Append(line);
         try
         {
@@ -96,6 +99,7 @@ internal sealed class EventLog : IAsyncDisposable
         catch (IOException)
         {
             // Whoever read standard error has gone; the file has the line.
+            _echo = null;
         }
     }
 

@@ -5,7 +5,7 @@ namespace Hotcore.Logs;
 
 /// <summary>
 /// The TCP ports on which something of this machine can be reached over loopback, as /proc/net/tcp and tcp6 tell: no
-/// connection is made, which would disturb the app. Read at most once a second. Of any thread.
+/// connection is made, which would disturb the app. Read a few times a second at most. Of any thread.
 /// </summary>
 /// <remarks>
 /// The kernel lists the listening sockets first. Reading stops after them, so that this stays cheap with 100,000
@@ -14,7 +14,7 @@ namespace Hotcore.Logs;
 internal sealed class ListeningPorts(TimeProvider clock, Action<string> log)
 {
     private const string Listening = "0A";
-    private static readonly TimeSpan Lifetime = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan Lifetime = TimeSpan.FromMilliseconds(200);
 
     private readonly Lock _gate = new();
     private HashSet<int> _ports = [];
@@ -65,12 +65,12 @@ internal sealed class ListeningPorts(TimeProvider clock, Action<string> log)
             if (words.Length < 5 || words[3] != Listening) return;
             int colon = words[1].IndexOf(':');
             if (colon < 0 || !IsReachable(words[1].AsSpan(0, colon))) continue;
-            if (int.TryParse(words[1].AsSpan(colon + 1), NumberStyles.HexNumber, CultureInfo.InvariantCulture, out int port))
-                ports.Add(port);
+            ReadOnlySpan<char> port = words[1].AsSpan(colon + 1);
+            if (int.TryParse(port, NumberStyles.HexNumber, CultureInfo.InvariantCulture, out int read)) ports.Add(read);
         }
     }
 
-    /// <summary>Loopback or all addresses. The words of an address are in the order of this (little-endian) machine.</summary>
+    /// <summary>Loopback or all addresses. An address is words in the order of this (little-endian) machine.</summary>
     private static bool IsReachable(ReadOnlySpan<char> address) =>
         !address.ContainsAnyExcept('0')
         || (address.Length == 8 && address.EndsWith("7F"))

@@ -94,7 +94,8 @@ internal sealed class LogFiles(string path, long maxBytes) : IDisposable
         }
         catch (IOException)
         {
-            // Dispose flushes once more; that it cannot is why the file is let go of, and is counted already.
+            // Dispose flushes what is left in the buffer.
+            _lost++;
         }
         _file = null;
     }

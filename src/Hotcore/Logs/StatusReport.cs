@@ -53,7 +53,7 @@ internal sealed class StatusReport
         void Append(FormattableString line) => text.Append(line.ToString(CultureInfo.InvariantCulture));
     }
 
-    /// <summary>One line about a mapping: <c>domain port upstream up certificate none made 2026-11-22T08:00:00Z</c>.</summary>
+    /// <summary>One line: <c>a.com 8080 upstream up certificate none made 2026-11-22T08:00:00Z</c>.</summary>
     public string Describe(Mapping mapping)
     {
         string upstream = IsUp(mapping, _ports.Current) ? "up" : "down";

@@ -53,5 +53,6 @@ internal static class DomainHash
         v2 = BitOperations.RotateLeft(v2, 32);
     }
 
-    private static ulong RandomKey() => BinaryPrimitives.ReadUInt64LittleEndian(RandomNumberGenerator.GetBytes(sizeof(ulong)));
+    private static ulong RandomKey() =>
+        BinaryPrimitives.ReadUInt64LittleEndian(RandomNumberGenerator.GetBytes(sizeof(ulong)));
 }

@@ -130,7 +130,7 @@ internal sealed class DomainIndex
 
         public bool Is(uint hash, ReadOnlySpan<byte> name) => Hash == hash && name.SequenceEqual(Mapping.DomainBytes);
 
-        /// <summary>The chain without a name, sharing what follows it; false, and the same chain, where it is not there.</summary>
+        /// <summary>The chain without a name, sharing what follows it; false where it is not in it.</summary>
         public static bool Without(Entry? chain, uint hash, ReadOnlySpan<byte> name, out Entry? rest)
         {
             Entry? found = chain;
@@ -141,7 +141,8 @@ internal sealed class DomainIndex
                 return false;
             }
             rest = found.Next;
-            for (Entry? entry = chain; entry != found; entry = entry!.Next) rest = new Entry(entry!.Hash, entry.Mapping, rest);
+            for (Entry? entry = chain; entry != found; entry = entry!.Next)
+                rest = new Entry(entry!.Hash, entry.Mapping, rest);
             return true;
         }
     }

@@ -73,7 +73,7 @@ internal readonly struct DomainName : IEquatable<DomainName>, IComparable<Domain
         return null;
     }
 
-    /// <summary>The host within a URL or authority, as the words "; use: a.com", or nothing when there is none.</summary>
+    /// <summary>The host within a URL or authority, as the words "; use: a.com".</summary>
     private static string Suggest(string text)
     {
         int scheme = text.IndexOf("://", StringComparison.Ordinal);
@@ -117,7 +117,7 @@ internal readonly struct DomainName : IEquatable<DomainName>, IComparable<Domain
         foreach (Rune rune in name.EnumerateRunes())
         {
             if (!rune.IsAscii && !IsInternationalCharacter(rune))
-                return $"it contains the character U+{rune.Value:X4}; type it in punycode (xn--…) if that is what it is";
+                return $"it contains the character U+{rune.Value:X4}; type it in punycode (xn--…) if it is meant";
         }
         try
         {
@@ -132,7 +132,9 @@ internal readonly struct DomainName : IEquatable<DomainName>, IComparable<Domain
 
     private static bool IsInternationalCharacter(Rune rune)
     {
-        if (rune.Value is (>= 0x0300 and <= 0x036F) or (>= 0xFB00 and <= 0xFB06) or (>= 0xFF00 and <= 0xFFFF)) return false;
+        bool isOtherForm = rune.Value is
+            (>= 0x0300 and <= 0x036F) or (>= 0xFB00 and <= 0xFB06) or (>= 0xFF00 and <= 0xFFFF);
+        if (isOtherForm) return false;
         return Rune.GetUnicodeCategory(rune) is UnicodeCategory.LowercaseLetter or UnicodeCategory.OtherLetter
             or UnicodeCategory.ModifierLetter or UnicodeCategory.NonSpacingMark or UnicodeCategory.SpacingCombiningMark
             or UnicodeCategory.DecimalDigitNumber;
@@ -162,7 +164,8 @@ internal readonly struct DomainName : IEquatable<DomainName>, IComparable<Domain
         if (foreign >= 0)
         {
             char character = label[foreign];
-            string shown = character is > ' ' and < '\u007f' ? $"'{character}'" : $"the character U+{(int)character:X4}";
+            bool isVisible = character is > ' ' and < '\u007f';
+            string shown = isVisible ? $"'{character}'" : $"the character U+{(int)character:X4}";
             return $"it contains {shown}; a name is letters, digits, hyphens and dots";
         }
         return label[0] == '-' || label[^1] == '-' ? "a part begins or ends with a hyphen" : "";

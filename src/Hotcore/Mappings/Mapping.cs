@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text;
 
 namespace Hotcore.Mappings;
@@ -29,4 +30,8 @@ internal sealed class Mapping
 
     /// <summary>The domain in lower-case ASCII.</summary>
     public ReadOnlySpan<byte> DomainBytes => _domainBytes;
+
+    /// <summary>Reads a port as it is typed, sent and stored: digits alone, 1 to 65535.</summary>
+    public static bool TryParsePort(string word, out int port) =>
+        int.TryParse(word, NumberStyles.None, CultureInfo.InvariantCulture, out port) && port is >= 1 and <= 65535;
 }

@@ -112,7 +112,7 @@ internal sealed class MappingFile : IDisposable
 
     private void Load()
     {
-        // A crash between the two renames of a rewrite that sets a damaged file aside leaves the new one, which is whole.
+        // A crash between setting a damaged file aside and putting the new one in its place leaves the new one, whole.
         if (!Path.Exists(_path) && File.Exists(NewPath)) File.Move(NewPath, _path);
         bool isNew = !Path.Exists(_path);
         _mustRewrite = isNew || !TryRead();
@@ -155,7 +155,7 @@ internal sealed class MappingFile : IDisposable
         return reader.TornLength == 0 || CutBack();
     }
 
-    /// <summary>Takes an unfinished append off the file; where that fails too, the file is written anew later.</summary>
+    /// <summary>Takes an unfinished append off the file; where that fails, it is written anew later.</summary>
     private bool CutBack()
     {
         try
@@ -166,7 +166,7 @@ internal sealed class MappingFile : IDisposable
         }
         catch (Exception failure)
         {
-            _log($"cannot cut {_path} back to {_length} bytes ({failure.Message}): it is written anew before the next change");
+            _log($"cannot cut {_path} back ({failure.Message}): it is written anew before the next change");
             _mustRewrite = true;
             return false;
         }
@@ -179,7 +179,7 @@ internal sealed class MappingFile : IDisposable
         TakeOver(WriteNew(mappings), mappings.Count);
     }
 
-    /// <summary>Writes all mappings beside the file, on the disk when it returns. Touches no state: of any thread.</summary>
+    /// <summary>Writes all mappings beside the file, durably. Touches no state: of any thread.</summary>
     private NewFile WriteNew(MappingSnapshot mappings)
     {
         var lines = new ArrayBufferWriter<byte>((mappings.Count + 1) * 64);
@@ -280,7 +280,7 @@ internal sealed class MappingFile : IDisposable
     /// <summary>A file written beside the real one, and its length in bytes.</summary>
     private sealed record NewFile(SafeFileHandle File, long Length);
 
-    /// <summary>The writing of <paramref name="Lines"/> lines beside the file, begun when that had <paramref name="LinesBefore"/>.</summary>
+    /// <summary>A file of so many lines on its way, and how many the old one had when it was begun.</summary>
     private sealed record Compaction(Task<NewFile> Written, int Lines, int LinesBefore)
     {
         /// <summary>What was appended to the file since.</summary>

@@ -26,7 +26,7 @@ internal static class MappingLine
     public static void Write(IBufferWriter<byte> output, MappingChange change)
     {
         string text = change.Mapping is Mapping mapping
-            ? string.Create(CultureInfo.InvariantCulture, $"add {change.Domain} {mapping.Port} {FormatTime(mapping.MadeAt)}")
+            ? $"add {mapping.Domain} {mapping.Port} {FormatTime(mapping.MadeAt)}"
             : $"remove {change.Domain}";
         Span<byte> line = output.GetSpan(MaxBytes + 1);
         int length = Encoding.ASCII.GetBytes(text, line);
@@ -62,7 +62,7 @@ internal static class MappingLine
     private static bool TryParseAdd(string[] words, DomainName domain, out MappingChange change)
     {
         change = default;
-        if (words.Length != 4 || !TryParsePort(words[2], out int port)) return false;
+        if (words.Length != 4 || !Mapping.TryParsePort(words[2], out int port)) return false;
         const DateTimeStyles utc = DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal;
         CultureInfo culture = CultureInfo.InvariantCulture;
         if (!DateTimeOffset.TryParseExact(words[3], TimeFormat, culture, utc, out DateTimeOffset madeAt)) return false;
@@ -75,9 +75,6 @@ internal static class MappingLine
         change = new MappingChange(domain, null);
         return words.Length == 2;
     }
-
-    private static bool TryParsePort(string word, out int port) =>
-        int.TryParse(word, NumberStyles.None, CultureInfo.InvariantCulture, out port) && port is >= 1 and <= 65535;
 
     private static uint Checksum(ReadOnlySpan<byte> bytes)
     {

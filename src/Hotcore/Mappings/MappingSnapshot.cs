@@ -9,7 +9,8 @@ namespace Hotcore.Mappings;
 /// </summary>
 internal sealed class MappingSnapshot
 {
-    private static readonly Comparer<Mapping> ByDomain = Comparer<Mapping>.Create((a, b) => a.Domain.CompareTo(b.Domain));
+    private static readonly Comparer<Mapping> ByDomain =
+        Comparer<Mapping>.Create((a, b) => a.Domain.CompareTo(b.Domain));
 
     private readonly DomainIndex _index;
     private readonly ImmutableSortedSet<Mapping> _sorted;

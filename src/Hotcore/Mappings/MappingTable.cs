@@ -42,12 +42,12 @@ internal sealed class MappingTable : IDisposable
         new(MappingFile.Open(folder, clock, log, writeAndFlush), clock, log);
 
     /// <summary>
-    /// Maps a domain, or maps it anew. Completes when that is durable and <see cref="Snapshot"/> shows it; fails with an
-    /// <see cref="IOException"/>, and nothing changed, when it cannot be stored. Of any thread; never blocks.
+    /// Maps a domain, or maps it anew. Completes when that is durable and <see cref="Snapshot"/> shows it; fails
+    /// with an <see cref="IOException"/>, and nothing changed, when it cannot be stored. Of any thread; never blocks.
     /// </summary>
     public Task AddAsync(DomainName domain, int port) => Enqueue(new WaitingChange(domain, port));
 
-    /// <summary>Unmaps a domain; one that is not mapped is fine. Completes and fails as <see cref="AddAsync"/> does.</summary>
+    /// <summary>Unmaps a domain; one that is not mapped is fine. Ends as <see cref="AddAsync"/> does.</summary>
     public Task RemoveAsync(DomainName domain) => Enqueue(new WaitingChange(domain, Port: null));
 
     /// <summary>Commits what waits, then stops. Changes that come later fail.</summary>
@@ -69,7 +69,8 @@ internal sealed class MappingTable : IDisposable
         lock (_gate)
         {
             if (_isStopping) return Task.FromException(new IOException("hotcore is stopping"));
-            if (_waiting.Count >= MaxWaiting) return Task.FromException(new IOException("too many changes are waiting for the disk"));
+            if (_waiting.Count >= MaxWaiting)
+                return Task.FromException(new IOException("too many changes are waiting for the disk"));
             _waiting.Add(change);
             _arrived.Set();
         }
@@ -111,7 +112,8 @@ internal sealed class MappingTable : IDisposable
         catch (Exception failure)
         {
             _log($"{batch.Count} changes could not be stored: {failure.Message}");
-            foreach (WaitingChange change in batch) change.Done.TrySetException(new IOException(failure.Message, failure));
+            foreach (WaitingChange change in batch)
+                change.Done.TrySetException(new IOException(failure.Message, failure));
             return;
         }
         foreach (WaitingChange change in batch) change.Done.TrySetResult();

@@ -13,7 +13,8 @@ public sealed class CommandLineTests : IAsyncLifetime
     private string Port => _daemon.ControlEndPoints[0].Port.ToString();
 
     public async ValueTask InitializeAsync() =>
-        _daemon = await Daemon.StartAsync(new DaemonOptions(true, new Paths(_folder["data"]), null, null, 0), logEcho: null);
+        _daemon = await Daemon.StartAsync(
+            new DaemonOptions(true, new Paths(_folder["data"]), null, null, 0), logEcho: null);
 
     public async ValueTask DisposeAsync()
     {
@@ -24,12 +25,15 @@ public sealed class CommandLineTests : IAsyncLifetime
     [Fact]
     public void Add_list_and_remove_say_what_is_so()
     {
-        Assert.Equal((0, "no-such-port.com → port 1\n", "nothing listens on port 1 yet: start the app\n"), Run("add", "NO-such-port.com", "1"));
         using TcpListener app = Listen(out int port);
+        Assert.Equal(
+            (0, "no-such-port.com → port 1\n", "nothing listens on port 1 yet: start the app\n"),
+            Run("add", "NO-such-port.com", "1"));
         Assert.Equal((0, $"a.com → port {port}\n", ""), Run("add", "a.com", $"{port}"));
         Assert.Equal((0, $"a.com {port}\nno-such-port.com 1\n", ""), Run("list"));
         Assert.Equal((0, $"a.com            {port}\nno-such-port.com 1\n", ""), RunInteractive("list"));
         Assert.Equal((0, "a.com is not mapped any more\n", ""), Run("remove", "a.com"));
+        Assert.Equal((0, "no-such-port.com 1\n", ""), RunAsGiven("--control-port", Port, "list"));
     }
 
     [Fact]
@@ -88,7 +92,8 @@ public sealed class CommandLineTests : IAsyncLifetime
     {
         string port = Port;
         await _daemon.DisposeAsync();
-        foreach (string[] args in (string[][])[[], ["list"], ["add", "a.com", "80"], ["remove", "a.com"], ["msg", "check"]])
+        string[][] commands = [[], ["list"], ["add", "a.com", "80"], ["remove", "a.com"], ["msg", "check"]];
+        foreach (string[] args in commands)
         {
             (int exitCode, string output, string error) = RunAsGiven([.. args, "--control-port", port]);
             Assert.Equal((3, ""), (exitCode, output));
@@ -99,12 +104,12 @@ public sealed class CommandLineTests : IAsyncLifetime
     [Fact]
     public void Status_says_in_plain_words_what_is_so_and_what_to_do()
     {
+        using TcpListener app = Listen(out int port);
         (int exitCode, string output, _) = Run();
         Assert.Equal(0, exitCode);
         Assert.StartsWith("hotcore 0.1.0 is running in local mode, for ", output, StringComparison.Ordinal);
         Assert.Contains("hotcore add <domain> <port>", output, StringComparison.Ordinal);
 
-        using TcpListener app = Listen(out int port);
         Run("add", "a.com", $"{port}");
         (exitCode, output, _) = Run();
         Assert.Equal(0, exitCode);
@@ -113,7 +118,8 @@ public sealed class CommandLineTests : IAsyncLifetime
         Run("add", "b.com", "1");
         (exitCode, output, _) = Run();
         Assert.Equal(1, exitCode);
-        Assert.Contains("start the app, or map another port: hotcore add b.com <port>", output, StringComparison.Ordinal);
+        Assert.Contains(
+            "start the app, or map another port: hotcore add b.com <port>", output, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -157,8 +163,10 @@ public sealed class CommandLineTests : IAsyncLifetime
         for (int i = random.Next(6); i > 0; i--)
         {
             string word = Cases.Pick(
-                random, "add", "remove", "list", "msg", "serve", "help", "a.com", "80", "--control-port", "--control-port=", "--data",
-                "--bind", "127.0.0.1", "--local", "--local=x", "--", "-", "@x", "[suggest:1]", "[diagram]", "--help", "-h", "/?", "\"", "");
+                random, "add", "remove", "list", "msg", "serve", "help", "a.com", "80", "--control-port",
+                "--control-port=",
+                "--data", "--bind", "127.0.0.1", "--local", "--local=x", "--", "-", "@x", "[suggest:1]", "[diagram]",
+                "--help", "-h", "/?", "\"", "");
             bool isMutated = random.Next(3) == 0;
             args.Add(isMutated ? Encoding.UTF8.GetString(Cases.Mutate(random, Encoding.UTF8.GetBytes(word))) : word);
         }

@@ -19,7 +19,8 @@ public class ControlMessageTests
     [InlineData("version\r\n", "Version  0")]
     public void Words_separated_by_blanks_make_a_message(string text, string expected)
     {
-        Assert.True(ControlMessage.TryParse(Encoding.UTF8.GetBytes(text), out ControlMessage message, out string error), error);
+        Assert.True(
+            ControlMessage.TryParse(Encoding.UTF8.GetBytes(text), out ControlMessage message, out string error), error);
         Assert.Equal(expected, $"{message.Verb} {message.Domain} {message.Port}");
     }
 
@@ -70,10 +71,12 @@ public class ControlMessageTests
         Cases.Check(random => Cases.Mutate(random, Encoding.UTF8.GetBytes(PickMessage(random))), CheckDatagram);
 
     [Fact]
-    public void Any_noise_is_refused_in_a_short_line() => Cases.Check(random => Cases.Noise(random, 1100), CheckDatagram);
+    public void Any_noise_is_refused_in_a_short_line() =>
+        Cases.Check(random => Cases.Noise(random, 1100), CheckDatagram);
 
     internal static string PickMessage(Random random) => Cases.Pick(
-        random, "add a.com 8080", "remove bücher.de", "list after a.com", "status domains after a.com\r\n", "status", "check", "version\n");
+        random, "add a.com 8080", "remove bücher.de", "list after a.com", "status domains after a.com\r\n",
+        "status", "check", "version\n");
 
     private static void CheckDatagram(byte[] datagram)
     {
@@ -85,6 +88,7 @@ public class ControlMessageTests
         }
         Assert.InRange(datagram.Length, 1, ControlMessage.MaxRequestBytes);
         Assert.Equal(message.Verb == ControlVerb.Add, message.Port is >= 1 and <= 65535);
-        if (message.Verb is ControlVerb.Add or ControlVerb.Remove or ControlVerb.StatusOfDomain) Assert.NotNull(message.Domain);
+        if (message.Verb is ControlVerb.Add or ControlVerb.Remove or ControlVerb.StatusOfDomain)
+            Assert.NotNull(message.Domain);
     }
 }

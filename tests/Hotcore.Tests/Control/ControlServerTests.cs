@@ -43,8 +43,9 @@ public class ControlServerTests
     public async Task A_long_listing_comes_in_pages_that_end_in_more()
     {
         await using var control = new RunningControl();
-        string[] domains = [.. Enumerable.Range(0, 5000).Select(i => $"app-{i}.a-rather-long-name.example.com").Order(StringComparer.Ordinal)];
-        await Task.WhenAll(domains.Select(domain => control.Mappings.AddAsync(MappingSnapshotTests.Name(domain), 8080)));
+        string[] domains = [.. Enumerable.Range(0, 5000).Select(i => $"app-{i:d4}.a-rather-long-name.example.com")];
+        IEnumerable<DomainName> names = domains.Select(MappingSnapshotTests.Name);
+        await Task.WhenAll(names.Select(name => control.Mappings.AddAsync(name, 8080)));
         var listed = new List<string>();
         string message = "list";
         while (true)
@@ -58,7 +59,8 @@ public class ControlServerTests
             message = $"list after {lines[^2].Split(' ')[0]}";
         }
         Assert.Equal(domains.Select(domain => domain + " 8080"), listed);
-        Assert.Equal(5000, new ControlClient(control.Port, TimeSpan.FromSeconds(20)).AskForAll("status domains")!.Count());
+        Assert.Equal(
+            5000, new ControlClient(control.Port, TimeSpan.FromSeconds(20)).AskForAll("status domains")!.Count());
     }
 
     [Fact]
@@ -100,8 +102,10 @@ public class ControlServerTests
     public async Task Ports_of_hotcore_itself_are_refused()
     {
         await using var control = new RunningControl(ownPort: 8080);
-        Assert.StartsWith("error hotcore itself listens on port 8080;", control.Ask("add a.com 8080"), StringComparison.Ordinal);
-        Assert.StartsWith("error hotcore itself listens on port", control.Ask($"add a.com {control.Port}"), StringComparison.Ordinal);
+        Assert.StartsWith(
+            "error hotcore itself listens on port 8080;", control.Ask("add a.com 8080"), StringComparison.Ordinal);
+        Assert.StartsWith(
+            "error hotcore itself listens on port", control.Ask($"add a.com {control.Port}"), StringComparison.Ordinal);
         Assert.Equal(0, control.Mappings.Snapshot.Count);
     }
 
@@ -115,7 +119,9 @@ public class ControlServerTests
             socket.Send("remove a.com"u8);
             RunningControl.Receive(socket);
         }
-        Assert.Equal([$"add a.com 8080, by {Environment.UserName}", $"remove a.com, by {Environment.UserName}"], control.Log.All);
+        Assert.Equal(
+            [$"add a.com 8080, by {Environment.UserName}", $"remove a.com, by {Environment.UserName}"],
+            control.Log.All);
     }
 
     [Fact]
@@ -127,9 +133,14 @@ public class ControlServerTests
         await using var control = new RunningControl();
         control.Ask($"add up.com {port}");
         control.Ask("add down.com 1");
-        Assert.StartsWith($"up.com {port} upstream up certificate none made 2", control.Ask("status up.com"), StringComparison.Ordinal);
-        Assert.StartsWith("down.com 1 upstream down certificate none ", control.Ask("status domains"), StringComparison.Ordinal);
-        Assert.StartsWith($"up.com {port} upstream up ", control.Ask("status domains after down.com"), StringComparison.Ordinal);
+        Assert.StartsWith(
+            $"up.com {port} upstream up certificate none made 2",
+            control.Ask("status up.com"),
+            StringComparison.Ordinal);
+        Assert.StartsWith(
+            "down.com 1 upstream down certificate none ", control.Ask("status domains"), StringComparison.Ordinal);
+        Assert.StartsWith(
+            $"up.com {port} upstream up ", control.Ask("status domains after down.com"), StringComparison.Ordinal);
         Assert.Equal("error no.com is not mapped; use: add no.com <port>", control.Ask("status no.com"));
         string[] lines = control.Ask("status").Split('\n');
         Assert.Contains("domains 2", lines);
@@ -146,8 +157,12 @@ public class ControlServerTests
         socket.Send("check"u8);
         Assert.Equal("kcehc", RunningControl.Receive(socket));
         foreach (int length in (int[])[1025, 1026, 2048, 60_000])
-            Assert.StartsWith("error a message is at most 1024", control.Ask("add a.com 80".PadRight(length)), StringComparison.Ordinal);
-        Assert.StartsWith("error a message is UTF-8", control.Ask([.. "add a.com 80"u8, 0xFF]), StringComparison.Ordinal);
+            Assert.StartsWith(
+                "error a message is at most 1024",
+                control.Ask("add a.com 80".PadRight(length)),
+                StringComparison.Ordinal);
+        Assert.StartsWith(
+            "error a message is UTF-8", control.Ask([.. "add a.com 80"u8, 0xFF]), StringComparison.Ordinal);
         Assert.Equal(0, control.Mappings.Snapshot.Count);
         Assert.Empty(control.Log.All);
     }
@@ -162,7 +177,8 @@ public class ControlServerTests
             datagram =>
             {
                 socket.Send(datagram);
-                if (datagram.Length > 0) Assert.InRange(RunningControl.Receive(socket).Length, 0, ControlMessage.MaxReplyBytes);
+                if (datagram.Length > 0)
+                    Assert.InRange(RunningControl.Receive(socket).Length, 0, ControlMessage.MaxReplyBytes);
             },
             count: 2000);
         Assert.Equal("kcehc", control.Ask("check"));

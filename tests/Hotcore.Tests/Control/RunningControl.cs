@@ -19,7 +19,8 @@ internal sealed class RunningControl : IAsyncDisposable
         var facts = new StatusFacts("1.2.3", IsLocal: true, _folder.Path, _folder["hotcore.log"]);
         var ports = new ListeningPorts(TimeProvider.System, Log.Write);
         var status = new StatusReport(facts, () => Mappings.Snapshot, ports, TimeProvider.System);
-        Server = new ControlServer(0, Mappings, status, "1.2.3", port => port == ownPort, TimeProvider.System, Log.Write);
+        Server = new ControlServer(
+            0, Mappings, status, "1.2.3", port => port == ownPort, TimeProvider.System, Log.Write);
     }
 
     public LogLines Log { get; } = new();

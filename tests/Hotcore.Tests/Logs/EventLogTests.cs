@@ -29,10 +29,12 @@ public sealed class EventLogTests : IDisposable
     [InlineData("plain → text, ü", "plain → text, ü")]
     [InlineData("a\nb\r\u001b[31m\0", "a\\u000ab\\u000d\\u001b[31m\\u0000")]
     [InlineData("a\u202eb\u2028\u0085", "a\\u202eb\\u2028\\u0085")]
-    public void One_call_makes_one_harmless_line(string text, string expected) => Assert.Equal(expected, EventLog.Escape(text));
+    public void One_call_makes_one_harmless_line(string text, string expected) =>
+        Assert.Equal(expected, EventLog.Escape(text));
 
     [Fact]
-    public void A_line_is_cut_at_some_length() => Assert.InRange(EventLog.Escape(new string('a', 1_000_000)).Length, 4000, 5000);
+    public void A_line_is_cut_at_some_length() =>
+        Assert.InRange(EventLog.Escape(new string('a', 1_000_000)).Length, 4000, 5000);
 
     [Fact]
     public async Task Files_are_few_and_of_bounded_size()
@@ -47,7 +49,9 @@ public sealed class EventLogTests : IDisposable
         Assert.All(files, file => Assert.InRange(new FileInfo(file).Length, 1, 1000));
         Assert.EndsWith("line 499\n", File.ReadAllText(path), StringComparison.Ordinal);
         string[] lines = [.. files.Reverse().SelectMany(File.ReadAllLines)];
-        Assert.Equal(Enumerable.Range(500 - lines.Length, lines.Length).Select(i => $"line {i}"), lines.Select(line => line[25..]));
+        Assert.Equal(
+            Enumerable.Range(500 - lines.Length, lines.Length).Select(i => $"line {i}"),
+            lines.Select(line => line[25..]));
     }
 
     [Fact]

@@ -116,7 +116,7 @@ public sealed class MappingFileTests : IDisposable
     {
         string damaged = Three + "garbage\n";
         Put(damaged);
-        using var file = MappingFile.Open(_folder.Path, _clock, _log.Write, (_, _, _) => throw new IOException("disk full"));
+        using var file = MappingFile.Open(_folder.Path, _clock, _log.Write, (_, _, _) => throw Full());
         Assert.Equal(2, file.Loaded.Count);
         Assert.Throws<IOException>(() => file.Append("x\n"u8, 1, file.Loaded));
         Assert.Equal(damaged, File.ReadAllText(FilePath));
@@ -132,7 +132,7 @@ public sealed class MappingFileTests : IDisposable
             byte[] flipped = [.. line];
             flipped[bit / 8] ^= (byte)(1 << (bit % 8));
             // In the checksum itself, a flip can make the upper case of the same digit.
-            if (!Encoding.ASCII.GetString(flipped).Equals(Encoding.ASCII.GetString(line), StringComparison.OrdinalIgnoreCase))
+            if (!Ascii.EqualsIgnoreCase(flipped, line))
                 Assert.False(MappingLine.TryParse(flipped, out _), Encoding.ASCII.GetString(flipped));
         }
     }
@@ -183,6 +183,8 @@ public sealed class MappingFileTests : IDisposable
         Assert.NotNull(again.Loaded.Find("app-99999.example.com"u8));
     }
 
+    private static IOException Full() => new("No space left on device");
+
     private static void CheckReading(byte[] content)
     {
         MappingFileReader reader = MappingFileReader.Read(new MemoryStream(content));
@@ -198,12 +200,15 @@ public sealed class MappingFileTests : IDisposable
         string name = new('a', random.Next(1, 64));
         DomainName domain = MappingSnapshotTests.Name(string.Join('.', Enumerable.Repeat(name, random.Next(1, 4))));
         var madeAt = DateTimeOffset.FromUnixTimeSeconds(random.NextInt64(4_000_000_000));
-        return new MappingChange(domain, random.Next(4) == 0 ? null : new Mapping(domain, random.Next(1, 65536), madeAt));
+        Mapping? mapping = random.Next(4) == 0 ? null : new Mapping(domain, random.Next(1, 65536), madeAt);
+        return new MappingChange(domain, mapping);
     }
 
-    private static string Show(MappingChange change) => change.Mapping is null ? $"{change.Domain}" : Show(change.Mapping);
+    private static string Show(MappingChange change) =>
+        change.Mapping is null ? $"{change.Domain}" : Show(change.Mapping);
 
-    private static string Show(Mapping mapping) => $"{mapping.Domain} {mapping.Port} {MappingLine.FormatTime(mapping.MadeAt)}";
+    private static string Show(Mapping mapping) =>
+        $"{mapping.Domain} {mapping.Port} {MappingLine.FormatTime(mapping.MadeAt)}";
 
     private void Put(string content) => File.WriteAllText(FilePath, content);
 

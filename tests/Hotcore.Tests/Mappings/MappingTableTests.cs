@@ -39,7 +39,7 @@ public sealed class MappingTableTests : IDisposable
         using MappingTable table = Open(flushed, proceed);
         Task first = table.AddAsync(_a, 1);
         await flushed.WaitAsync();
-        Task[] rest = [.. Enumerable.Range(0, 1000).Select(i => table.AddAsync(MappingSnapshotTests.Name($"n{i}.com"), 2))];
+        Task[] rest = [.. Names(1000).Select(name => table.AddAsync(name, 2))];
         proceed.Release();
         await first;
         Assert.Equal(1, table.Snapshot.Count);
@@ -151,13 +151,16 @@ public sealed class MappingTableTests : IDisposable
     public async Task What_waits_is_stored_before_the_table_closes()
     {
         MappingTable table = Open();
-        Task[] adding = [.. Enumerable.Range(0, 500).Select(i => table.AddAsync(MappingSnapshotTests.Name($"n{i}.com"), 2))];
+        Task[] adding = [.. Names(500).Select(name => table.AddAsync(name, 2))];
         table.Dispose();
         await Task.WhenAll(adding);
         await Assert.ThrowsAsync<IOException>(() => table.AddAsync(_a, 1));
         using MappingTable again = Open();
         Assert.Equal(500, again.Snapshot.Count);
     }
+
+    private static IEnumerable<DomainName> Names(int count) =>
+        Enumerable.Range(0, count).Select(i => MappingSnapshotTests.Name($"n{i}.com"));
 
     private static void Write(SafeFileHandle file, ReadOnlySpan<byte> bytes, long offset) =>
         RandomAccess.Write(file, bytes, offset);
