@@ -14,7 +14,7 @@ public class RealPeers(SharedHotcore shared) : HotcoreTest(shared)
 
         var finished = await CurlFor(domain, "/page?query=1");
 
-        Assert.Equal($"GET /page?query=1 {domain} 127.0.0.1", finished.Output.TrimEnd('\n'));
+        Assert.Equal($"GET /page?query=1 {domain}:{Hotcore.Http.Port} 127.0.0.1", finished.Output.TrimEnd('\n'));
     }
 
     [Fact]
@@ -31,7 +31,7 @@ public class RealPeers(SharedHotcore shared) : HotcoreTest(shared)
         await CurlFor(domain, "/files/five.bin", "-o", file.Path, "-r", "1000000-1999999");
         Assert.Equal(content[1_000_000..2_000_000], await File.ReadAllBytesAsync(file.Path));
         var head = await CurlFor(domain, "/files/five.bin", "--head");
-        Assert.Contains("Content-Length: 5000000", head.Output);
+        Assert.Contains("Content-Length: 5000000", head.Output, StringComparison.OrdinalIgnoreCase);
     }
 
     [Fact]

@@ -40,10 +40,12 @@ public class UpgradeTunnels(SharedHotcore shared) : HotcoreTest(shared)
         await using var client = await Hotcore.Connect();
         using var connection = await OpenTunnel(client, upstream, domain);
 
-        await connection.Send("the upstream speaks first\0\r\n\r\n");
-        Assert.Equal("the upstream speaks first\0\r\n\r\n", await ReadText(client.Reader, 29));
-        await client.Send("GET / HTTP/1.1\r\n\r\nis no request here");
-        Assert.Equal("GET / HTTP/1.1\r\n\r\nis no request here", await ReadText(connection.Reader, 36));
+        const string first = "the upstream speaks first\0\r\n\r\n";
+        await connection.Send(first);
+        Assert.Equal(first, await ReadText(client.Reader, first.Length));
+        const string second = "GET / HTTP/1.1\r\n\r\nis no request here";
+        await client.Send(second);
+        Assert.Equal(second, await ReadText(connection.Reader, second.Length));
     }
 
     [Fact]
