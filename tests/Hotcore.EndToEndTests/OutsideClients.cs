@@ -2,7 +2,9 @@ using System.Text;
 
 namespace Hotcore.EndToEndTests;
 
-/// <summary>Clients that are not on this machine: what they claim about themselves is dropped, and they command nothing.</summary>
+/// <summary>
+/// Clients that are not on this machine: what they claim about themselves is dropped, and they command nothing.
+/// </summary>
 public class OutsideClients : IAsyncLifetime
 {
     private OutsideNetwork _network = null!;

@@ -5,7 +5,9 @@ using System.Text;
 
 namespace Hotcore.EndToEndTests;
 
-/// <summary>WebSockets and every other upgrade: bytes both ways once the upstream has agreed, as long as both live.</summary>
+/// <summary>
+/// WebSockets and every other upgrade: bytes both ways once the upstream has agreed, as long as both live.
+/// </summary>
 public class UpgradeTunnels(SharedHotcore shared) : HotcoreTest(shared)
 {
     [Fact]
@@ -221,11 +223,19 @@ public class WebSockets(SharedHotcore shared) : HotcoreTest(shared)
         await Wait.For(client.CloseAsync(WebSocketCloseStatus.NormalClosure, "done", default), "the closing handshake");
     }
 
-    /// <summary>Mostly small, each hundredth up to 64 KB, each thousandth up to the largest, the last of just that size.</summary>
+    /// <summary>
+    /// Mostly small; each 10th up to 8 KB, each 100th up to 64 KB, each 1000th up to 1 MB, the last of just that.
+    /// </summary>
     private static ReadOnlyMemory<byte> Message(byte[] pattern, int number)
     {
         var random = (uint)number * 2_654_435_761u;
-        var most = number % 1000 == 0 ? LargestBytes : number % 100 == 0 ? 65_536u : 512u;
+        uint most = number switch
+        {
+            _ when number % 1000 == 0 => LargestBytes,
+            _ when number % 100 == 0 => 65_536u,
+            _ when number % 10 == 0 => 8_192u,
+            _ => 300u,
+        };
         var length = number == MessageCount - 1 ? LargestBytes : (int)(random % (most + 1));
         return pattern.AsMemory((int)(random >> 8) % LargestBytes, length);
     }

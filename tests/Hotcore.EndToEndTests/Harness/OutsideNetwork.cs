@@ -16,7 +16,8 @@ public sealed class OutsideNetwork : IAsyncDisposable
     private OutsideNetwork()
     {
         var network = Number * 4 % 65_536;
-        Inside = new IPAddress([198, (byte)(18 + Number * 4 / 65_536 % 2), (byte)(network >> 8), (byte)((network & 0xff) + 1)]);
+        var second = 18 + Number * 4 / 65_536 % 2;
+        Inside = new IPAddress([198, (byte)second, (byte)(network >> 8), (byte)((network & 0xff) + 1)]);
         var bytes = Inside.GetAddressBytes();
         bytes[3]++;
         Outside = new IPAddress(bytes);
