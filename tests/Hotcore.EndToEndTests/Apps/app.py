@@ -22,6 +22,11 @@ class App(BaseHTTPRequestHandler):
 
     do_PUT = do_POST
 
+    def handle_expect_100(self):
+        super().handle_expect_100()
+        self.wfile.flush()
+        return True
+
     def chunks(self):
         while size := int(self.rfile.readline(), 16):
             yield self.rfile.read(size)
