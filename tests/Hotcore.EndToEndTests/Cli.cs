@@ -6,7 +6,8 @@ namespace Hotcore.EndToEndTests;
 /// <summary>The commands as a user types them: what they print, where, and their exit status.</summary>
 public class Cli(SharedHotcore shared) : HotcoreTest(shared)
 {
-    private static readonly string[] Commands = ["add", "remove", "list", "msg", "log", "help", "version", "license", "credits", "serve"];
+    private static readonly string[] Commands =
+        ["add", "remove", "list", "msg", "log", "help", "version", "license", "credits", "serve"];
 
     [Fact]
     public void The_start_prints_version_mode_addresses_and_ready()

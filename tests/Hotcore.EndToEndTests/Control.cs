@@ -303,8 +303,8 @@ public class Paging
     public async Task A_list_is_sorted_by_domain()
     {
         await using var hotcore = await RunningHotcore.Start();
-        foreach (var domain in new[] { "b.example.com", "a.example.com", "c.example.com", "a-b.example.com", "a1.example.com" })
-            await hotcore.Add(domain, 8080);
+        foreach (var name in new[] { "b", "a", "c", "a-b", "a1" })
+            await hotcore.Add($"{name}.example.com", 8080);
 
         var domains = (await hotcore.List()).Select(mapping => mapping.Domain).ToList();
 

@@ -1,6 +1,8 @@
 namespace Hotcore.EndToEndTests;
 
-/// <summary>X-Forwarded-For, -Proto, -Host and X-Real-IP, for clients on loopback (OutsideClients has the others).</summary>
+/// <summary>
+/// X-Forwarded-For, -Proto, -Host and X-Real-IP, for clients on loopback (OutsideClients has the others).
+/// </summary>
 public class ForwardedFields(SharedHotcore shared) : HotcoreTest(shared)
 {
     [Fact]

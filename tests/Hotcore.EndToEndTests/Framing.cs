@@ -148,7 +148,8 @@ public class Framing(SharedHotcore shared) : HotcoreTest(shared)
     [Fact]
     public async Task A_client_of_HTTP_1_0_gets_no_interim_answer()
     {
-        await using var upstream = TestUpstream.Answering(_ => "HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\n\r\n" + Answers.Ok("page"));
+        await using var upstream = TestUpstream.Answering(
+            _ => "HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\n\r\n" + Answers.Ok("page"));
         var domain = await Hotcore.AddNewDomain(upstream.Port);
         await using var client = await Hotcore.Connect();
 

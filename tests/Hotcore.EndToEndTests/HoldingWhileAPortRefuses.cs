@@ -42,7 +42,8 @@ public class HoldingWhileAPortRefuses(SharedHotcore shared) : HotcoreTest(shared
         var domain = await Hotcore.AddNewDomain(upstream.Port);
         await using var client = await Hotcore.Connect();
 
-        var sending = client.Send($"POST / HTTP/1.1\r\nHost: {domain}\r\nContent-Length: {length}\r\n\r\n{new string('a', length)}");
+        var sending = client.Send(
+            $"POST / HTTP/1.1\r\nHost: {domain}\r\nContent-Length: {length}\r\n\r\n{new string('a', length)}");
         await Wait.ToSeeThatNothingHappens();
         Assert.False(sending.IsCompleted, "hotcore took 20 MB that nobody reads");
         upstream.Listen();

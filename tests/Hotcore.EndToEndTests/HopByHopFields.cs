@@ -90,7 +90,8 @@ public class HopByHopFields(SharedHotcore shared) : HotcoreTest(shared)
             Answers.Ok("hello", "Set-Cookie: a=1; Path=/\r\nset-cookie: b=2\r\nX-Empty:\r\nX-High: caf\u00e9\r\n"));
         var domain = await Hotcore.AddNewDomain(upstream.Port);
 
-        var response = await Hotcore.Get(domain, "/", "Cookie: a=1\r\nCookie: b=2\r\nx-Own-Field: A  b\r\nX-Empty:\r\nX-High: caf\u00e9\r\n");
+        var response = await Hotcore.Get(
+            domain, "/", "Cookie: a=1\r\nCookie: b=2\r\nx-Own-Field: A  b\r\nX-Empty:\r\nX-High: caf\u00e9\r\n");
 
         var request = Assert.Single(upstream.Requests);
         Assert.Equal(["a=1", "b=2"], request.Fields.Values("Cookie"));

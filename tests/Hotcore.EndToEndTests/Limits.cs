@@ -116,10 +116,14 @@ public class Limits(SharedHotcore shared) : HotcoreTest(shared)
     }
 }
 
-/// <summary>Only silence in the middle of a message times out. A class of its own, so that its minutes pass beside the others.</summary>
+/// <summary>
+/// Only silence in the middle of a message times out. A class of its own, so that its minutes pass beside the others.
+/// </summary>
 public class Silence(SharedHotcore shared) : HotcoreTest(shared)
 {
-    /// <summary>The specification names no time: whoever serves the public Internet waits no longer than this.</summary>
+    /// <summary>
+    /// The specification names no time: whoever serves the public Internet waits no longer than this.
+    /// </summary>
     private static readonly TimeSpan LongestSilence = TimeSpan.FromSeconds(100);
 
     [Fact]

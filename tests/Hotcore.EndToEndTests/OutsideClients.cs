@@ -2,7 +2,9 @@ using System.Text;
 
 namespace Hotcore.EndToEndTests;
 
-/// <summary>Clients that are not on this machine: what they claim about themselves is dropped, and they command nothing.</summary>
+/// <summary>
+/// Clients that are not on this machine: what they claim about themselves is dropped, and they command nothing.
+/// </summary>
 public class OutsideClients : IAsyncLifetime
 {
     private OutsideNetwork _network = null!;
@@ -11,18 +13,27 @@ public class OutsideClients : IAsyncLifetime
 
     public async ValueTask InitializeAsync()
     {
-        _network = await OutsideNetwork.Start();
         _hotcore = await RunningHotcore.Start(new StartOptions { Bind = "0.0.0.0" });
         _upstream = TestUpstream.Repeating();
-        await _hotcore.Add("a.example.com", _upstream.Port);
+        _network = await OutsideNetwork.Start();
+        try
+        {
+            await _hotcore.Add("a.example.com", _upstream.Port);
+        }
+        catch
+        {
+            // xunit disposes only of what was initialised, and a network outlives this process.
+            await _network.DisposeAsync();
+            throw;
+        }
     }
 
     public async ValueTask DisposeAsync()
     {
         GC.SuppressFinalize(this);
+        await _network.DisposeAsync();
         await _upstream.DisposeAsync();
         await _hotcore.DisposeAsync();
-        await _network.DisposeAsync();
     }
 
     [Fact]

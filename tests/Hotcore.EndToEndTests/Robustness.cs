@@ -2,7 +2,9 @@ using System.Net.Sockets;
 
 namespace Hotcore.EndToEndTests;
 
-/// <summary>Generated and mutated messages, 10,000 each: no crash, no hang, no unbounded memory, and nothing malformed passes.</summary>
+/// <summary>
+/// Generated and mutated messages, 10,000 each: no crash, no hang, no unbounded memory, and nothing malformed passes.
+/// </summary>
 [Collection(nameof(Alone))]
 public class Robustness(SharedHotcore shared) : HotcoreTest(shared)
 {
@@ -38,7 +40,8 @@ public class Robustness(SharedHotcore shared) : HotcoreTest(shared)
             $"GET http://{domain}/a HTTP/1.1\r\nHost: {domain}\r\n\r\n",
             $"OPTIONS * HTTP/1.1\r\nHost: {domain}\r\n\r\n",
             $"HEAD / HTTP/1.1\r\nHost: {domain}\r\nConnection: close, X-Hop\r\nX-Hop: a\r\nX-Forwarded-For: 1.2.3.4\r\n\r\n",
-            $"GET /1 HTTP/1.1\r\nHost: {domain}\r\n\r\nPOST /2 HTTP/1.1\r\nHost: {domain}\r\nContent-Length: 2\r\n\r\nokGET /3 HTTP/1.1\r\nHost: {domain}\r\n\r\n",
+            $"GET /1 HTTP/1.1\r\nHost: {domain}\r\n\r\nPOST /2 HTTP/1.1\r\nHost: {domain}\r\nContent-Length: 2\r\n\r\nok"
+                + $"GET /3 HTTP/1.1\r\nHost: {domain}\r\n\r\n",
         ];
         var rssBefore = Memory.RssBytes(Hotcore.ProcessId);
 
@@ -84,7 +87,9 @@ public class Robustness(SharedHotcore shared) : HotcoreTest(shared)
         await ExpectHealth(domain, rssBefore);
     }
 
-    /// <summary>Another each day, so that a year of runs sees more than one; printed, so that a failure can be had again.</summary>
+    /// <summary>
+    /// Another each day, so that a year of runs sees more than one; printed, so that a failure can be had again.
+    /// </summary>
     private static int Seed()
     {
         var seed = DateTime.UtcNow.DayOfYear * 100_000;

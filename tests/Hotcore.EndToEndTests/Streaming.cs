@@ -149,7 +149,9 @@ public class Streaming(SharedHotcore shared) : HotcoreTest(shared)
         return connection;
     }
 
-    /// <summary>Waits until a count has been the same for a while: standing still announces itself by no event.</summary>
+    /// <summary>
+    /// Waits until a count has been the same for a while: standing still announces itself by no event.
+    /// </summary>
     private static async Task StandsStill(Func<long> count)
     {
         var limit = Stopwatch.StartNew();

@@ -5,7 +5,9 @@ using System.Text;
 
 namespace Hotcore.EndToEndTests;
 
-/// <summary>WebSockets and every other upgrade: bytes both ways once the upstream has agreed, as long as both live.</summary>
+/// <summary>
+/// WebSockets and every other upgrade: bytes both ways once the upstream has agreed, as long as both live.
+/// </summary>
 public class UpgradeTunnels(SharedHotcore shared) : HotcoreTest(shared)
 {
     [Fact]
@@ -40,10 +42,12 @@ public class UpgradeTunnels(SharedHotcore shared) : HotcoreTest(shared)
         await using var client = await Hotcore.Connect();
         using var connection = await OpenTunnel(client, upstream, domain);
 
-        await connection.Send("the upstream speaks first\0\r\n\r\n");
-        Assert.Equal("the upstream speaks first\0\r\n\r\n", await ReadText(client.Reader, 30));
-        await client.Send("GET / HTTP/1.1\r\n\r\nis no request here");
-        Assert.Equal("GET / HTTP/1.1\r\n\r\nis no request here", await ReadText(connection.Reader, 36));
+        const string first = "the upstream speaks first\0\r\n\r\n";
+        await connection.Send(first);
+        Assert.Equal(first, await ReadText(client.Reader, first.Length));
+        const string second = "GET / HTTP/1.1\r\n\r\nis no request here";
+        await client.Send(second);
+        Assert.Equal(second, await ReadText(connection.Reader, second.Length));
     }
 
     [Fact]
@@ -221,11 +225,19 @@ public class WebSockets(SharedHotcore shared) : HotcoreTest(shared)
         await Wait.For(client.CloseAsync(WebSocketCloseStatus.NormalClosure, "done", default), "the closing handshake");
     }
 
-    /// <summary>Mostly small, each hundredth up to 64 KB, each thousandth up to the largest, the last of just that size.</summary>
+    /// <summary>
+    /// Mostly small; each 10th up to 8 KB, each 100th up to 64 KB, each 1000th up to 1 MB, the last of just that.
+    /// </summary>
     private static ReadOnlyMemory<byte> Message(byte[] pattern, int number)
     {
         var random = (uint)number * 2_654_435_761u;
-        var most = number % 1000 == 0 ? LargestBytes : number % 100 == 0 ? 65_536u : 512u;
+        uint most = number switch
+        {
+            _ when number % 1000 == 0 => LargestBytes,
+            _ when number % 100 == 0 => 65_536u,
+            _ when number % 10 == 0 => 8_192u,
+            _ => 300u,
+        };
         var length = number == MessageCount - 1 ? LargestBytes : (int)(random % (most + 1));
         return pattern.AsMemory((int)(random >> 8) % LargestBytes, length);
     }

@@ -1,6 +1,8 @@
 namespace Hotcore.EndToEndTests;
 
-/// <summary>Answers that are malformed, truncated or too long: the client learns of it, and the next one is served cleanly.</summary>
+/// <summary>
+/// Answers that are malformed, truncated or too long: the client learns of it, and the next one is served cleanly.
+/// </summary>
 public class UpstreamAnswers(SharedHotcore shared) : HotcoreTest(shared)
 {
     private const string Poison = "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\npoison";

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.ComponentModel;
 using System.Diagnostics;
 using System.Runtime.InteropServices;
@@ -6,20 +7,32 @@ using System.Threading.Channels;
 
 namespace Hotcore.EndToEndTests.Harness;
 
-/// <summary>A program that a test runs: its output line by line, its signals, and its end by its own process id.</summary>
+/// <summary>
+/// A program that a test runs: its output line by line, its signals, and its end by its own process id.
+/// </summary>
 public sealed class ChildProcess : IAsyncDisposable
 {
     public const int Interrupt = 2;
     public const int Terminate = 15;
+
+    /// <summary>What is still running: ended with the tests, however these end.</summary>
+    private static readonly ConcurrentDictionary<int, ChildProcess> Running = new();
 
     private readonly Process _process;
     private readonly Channel<string> _lines = Channel.CreateUnbounded<string>();
     private readonly StringBuilder _error = new();
     private readonly Task _reading;
 
+    static ChildProcess() => AppDomain.CurrentDomain.ProcessExit += (_, _) =>
+    {
+        foreach (var child in Running.Values)
+            child.EndNow();
+    };
+
     private ChildProcess(Process process)
     {
         _process = process;
+        Running[process.Id] = this;
         _reading = Task.WhenAll(ReadOutput(), ReadError());
     }
 
@@ -94,8 +107,7 @@ public sealed class ChildProcess : IAsyncDisposable
     /// <summary>Ends the process as `kill -9` does, and waits until it is gone.</summary>
     public async Task Kill()
     {
-        if (!_process.HasExited)
-            _process.Kill();
+        EndNow();
         await WaitForExit();
     }
 
@@ -108,7 +120,14 @@ public sealed class ChildProcess : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await Kill();
+        Running.TryRemove(_process.Id, out _);
         _process.Dispose();
+    }
+
+    private void EndNow()
+    {
+        if (!_process.HasExited)
+            _process.Kill();
     }
 
     private async Task ReadOutput()

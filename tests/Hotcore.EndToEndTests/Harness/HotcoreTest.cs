@@ -10,7 +10,9 @@ public sealed class SharedHotcore : IAsyncLifetime
     public ValueTask DisposeAsync() => Hotcore.DisposeAsync();
 }
 
-/// <summary>A test class with one hotcore. What hotcore wrote to standard error is shown with each test that fails.</summary>
+/// <summary>
+/// A test class with one hotcore. What hotcore wrote to standard error is shown with each test that fails.
+/// </summary>
 public abstract class HotcoreTest(SharedHotcore shared) : IClassFixture<SharedHotcore>, IDisposable
 {
     protected RunningHotcore Hotcore { get; } = shared.Hotcore;

@@ -3,7 +3,9 @@ using System.Net;
 
 namespace Hotcore.EndToEndTests.Harness;
 
-/// <summary>Adds many mappings over one UDP socket, several on their way at a time, and keeps what was acknowledged.</summary>
+/// <summary>
+/// Adds many mappings over one UDP socket, several on their way at a time, and keeps what was acknowledged.
+/// </summary>
 public sealed class ManyChanges(IReadOnlyList<(string Domain, int Port)> mappings)
 {
     private const int Window = 64;

@@ -11,7 +11,9 @@ public static partial class Memory
 
     public static long PssBytes(int processId) => Read($"/proc/{processId}/smaps_rollup", "Pss");
 
-    /// <summary>Forgets the highest RSS so far. The kernel then keeps the highest from here on, however brief.</summary>
+    /// <summary>
+    /// Forgets the highest RSS so far. The kernel then keeps the highest from here on, however brief.
+    /// </summary>
     public static void ForgetPeak(int processId) => File.WriteAllText($"/proc/{processId}/clear_refs", "5");
 
     /// <summary>The highest RSS since <see cref="ForgetPeak"/>.</summary>

@@ -16,7 +16,8 @@ public sealed class OutsideNetwork : IAsyncDisposable
     private OutsideNetwork()
     {
         var network = Number * 4 % 65_536;
-        Inside = new IPAddress([198, (byte)(18 + Number * 4 / 65_536 % 2), (byte)(network >> 8), (byte)((network & 0xff) + 1)]);
+        var second = 18 + Number * 4 / 65_536 % 2;
+        Inside = new IPAddress([198, (byte)second, (byte)(network >> 8), (byte)((network & 0xff) + 1)]);
         var bytes = Inside.GetAddressBytes();
         bytes[3]++;
         Outside = new IPAddress(bytes);
@@ -33,21 +34,33 @@ public sealed class OutsideNetwork : IAsyncDisposable
         if (!Environment.IsPrivilegedProcess)
             throw new InvalidOperationException("this test makes a network namespace, which needs root: run the tests as root");
         var network = new OutsideNetwork();
-        var (name, cable) = (network._name, network._cable);
-        await Ip("netns", "add", name);
-        await Ip("link", "add", cable, "type", "veth", "peer", "name", "eth0", "netns", name);
-        await Ip("address", "add", $"{network.Inside}/30", "dev", cable);
-        await Ip("link", "set", cable, "up");
-        await Ip("-n", name, "address", "add", $"{network.Outside}/30", "dev", "eth0");
-        await Ip("-n", name, "link", "set", "eth0", "up");
-        return network;
+        try
+        {
+            await network.Lay();
+            return network;
+        }
+        catch
+        {
+            await network.DisposeAsync();
+            throw;
+        }
     }
 
     /// <summary>Runs a program on the other machine.</summary>
     public Task<Finished> Run(params string[] command) => Finished.Run("ip", ["netns", "exec", _name, .. command]);
 
     /// <summary>The cable goes with its end in the namespace.</summary>
-    public async ValueTask DisposeAsync() => await Ip("netns", "delete", _name);
+    public async ValueTask DisposeAsync() => await Finished.Run("ip", ["netns", "delete", _name]);
+
+    private async Task Lay()
+    {
+        await Ip("netns", "add", _name);
+        await Ip("link", "add", _cable, "type", "veth", "peer", "name", "eth0", "netns", _name);
+        await Ip("address", "add", $"{Inside}/30", "dev", _cable);
+        await Ip("link", "set", _cable, "up");
+        await Ip("-n", _name, "address", "add", $"{Outside}/30", "dev", "eth0");
+        await Ip("-n", _name, "link", "set", "eth0", "up");
+    }
 
     private static async Task Ip(params string[] arguments)
     {

@@ -3,7 +3,9 @@ using System.Net.Sockets;
 
 namespace Hotcore.EndToEndTests.Harness;
 
-/// <summary>An app that is a real program: Python's and Node's own servers, or nginx. Its port is open once it is returned.</summary>
+/// <summary>
+/// An app that is a real program: Python's and Node's own servers, or nginx. Its port is open once it is returned.
+/// </summary>
 public sealed class RealApp : IAsyncDisposable
 {
     private readonly ChildProcess _process;
@@ -33,7 +35,9 @@ public sealed class RealApp : IAsyncDisposable
         return await UntilItListens(process, port);
     }
 
-    /// <summary>nginx with a configuration of its own, which answers 200 and serves the folder's files under /files/.</summary>
+    /// <summary>
+    /// nginx with a configuration of its own, which answers 200 and serves the folder's files under /files/.
+    /// </summary>
     public static async Task<RealApp> StartNginx(Action<DirectoryInfo>? prepare = null)
     {
         var port = FreePort();

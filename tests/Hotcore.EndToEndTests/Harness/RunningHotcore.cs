@@ -9,7 +9,9 @@ public sealed record StartOptions
 {
     public string Bind { get; init; } = "127.0.0.1";
 
-    /// <summary>RLIMIT_NOFILE, soft and hard (.NET raises the soft one to the hard one); null leaves the machine's.</summary>
+    /// <summary>
+    /// RLIMIT_NOFILE, soft and hard (.NET raises the soft one to the hard one); null leaves the machine's.
+    /// </summary>
     public int? OpenFiles { get; init; }
 
     /// <summary>Puts files into the new data folder before the start.</summary>
@@ -154,7 +156,10 @@ public sealed partial class RunningHotcore : IAsyncDisposable
     private async Task StartProcess()
     {
         if (!File.Exists(HotcoreBinary.Path))
-            throw new InvalidOperationException($"{HotcoreBinary.Path} is not there: build hotcore first, or set HOTCORE_BINARY");
+        {
+            throw new InvalidOperationException(
+                $"{HotcoreBinary.Path} is not there: build hotcore first, or set HOTCORE_BINARY");
+        }
         List<string> command =
         [
             HotcoreBinary.Path, "serve", "--local", "--data", DataFolder, "--bind", _options.Bind,

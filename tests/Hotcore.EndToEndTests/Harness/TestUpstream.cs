@@ -63,7 +63,9 @@ public sealed class TestUpstream : IAsyncDisposable
     public static TestUpstream RepeatingLater(IPAddress? address = null) =>
         new(AnswerEach(Repeat), address ?? IPAddress.Loopback);
 
-    /// <summary>An upstream that grants each upgrade and then sends back what it receives; other requests as Repeating.</summary>
+    /// <summary>
+    /// An upstream that grants each upgrade and then sends back what it receives; other requests as Repeating.
+    /// </summary>
     public static TestUpstream Echoing() => Open(
         async connection =>
         {

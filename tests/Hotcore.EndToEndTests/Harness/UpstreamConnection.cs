@@ -3,7 +3,9 @@ using System.Text;
 
 namespace Hotcore.EndToEndTests.Harness;
 
-/// <summary>One connection that hotcore made to a <see cref="TestUpstream"/>: what it received, and what it answers.</summary>
+/// <summary>
+/// One connection that hotcore made to a <see cref="TestUpstream"/>: what it received, and what it answers.
+/// </summary>
 public sealed class UpstreamConnection(TestUpstream upstream, Socket socket) : IDisposable
 {
     public Socket Socket { get; } = socket;

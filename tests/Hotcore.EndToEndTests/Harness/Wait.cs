@@ -2,7 +2,10 @@ using System.Diagnostics;
 
 namespace Hotcore.EndToEndTests.Harness;
 
-/// <summary>Waits for what should happen, with a limit generous enough for a busy machine and a message that says what was missed.</summary>
+/// <summary>
+/// Waits for what should happen, with a limit generous enough for a busy machine and a message that says what was
+/// missed.
+/// </summary>
 public static class Wait
 {
     /// <summary>How long anything that should happen at once may take before the test gives up.</summary>

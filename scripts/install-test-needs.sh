@@ -1,0 +1,37 @@
+#!/usr/bin/env bash
+# Installs what the end-to-end tests and the benchmark need and this machine lacks. Costs nothing when all is there.
+set -euo pipefail
+
+# What is needed, as command:package of Debian and Ubuntu.
+needs=(nginx:nginx-light haproxy:haproxy wrk:wrk curl:curl python3:python3 node:nodejs ip:iproute2 ps:procps prlimit:util-linux)
+
+# Where Debian keeps nginx and ip, and a user's PATH often does not look.
+PATH=$PATH:/usr/sbin:/sbin
+
+missing=()
+for need in "${needs[@]}"; do
+    command -v "${need%%:*}" >/dev/null || missing+=("${need##*:}")
+done
+if [ ${#missing[@]} -eq 0 ]; then
+    exit 0
+fi
+
+install="apt-get update && apt-get install --yes --no-install-recommends ${missing[*]}"
+if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then
+    echo "The tests need these packages: ${missing[*]}" >&2
+    echo "Install them, on Debian or Ubuntu with: sudo sh -c '$install'" >&2
+    exit 1
+fi
+
+apt-get update
+DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends "${missing[@]}"
+
+# Debian starts a server once it is installed; the tests want their own, and port 80 free. Only those that came with
+# this run are stopped.
+for service in nginx haproxy; do
+    if [[ " ${missing[*]} " == *" $service"* ]] && [ -d /run/systemd/system ]; then
+        systemctl disable --now "$service"
+    elif [[ " ${missing[*]} " == *" $service"* ]] && [ -x "/etc/init.d/$service" ]; then
+        "/etc/init.d/$service" stop
+    fi
+done
