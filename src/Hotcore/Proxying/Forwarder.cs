@@ -95,8 +95,16 @@ internal static class Forwarder
                 return HeadResult.Malformed;
             if (status == ParseStatus.NeedMore)
             {
-                if (await ReceiveMoreAsync(upstream) is { } failure)
-                    return failure;
+                var received = input.FillFrom(upstream.Connection);
+                if (received > 0)
+                    continue;
+                var hasBegun = !input.IsEmpty;
+                input.ReleaseIfEmpty();
+                if (received != Connection.WouldBlock)
+                    return hasBegun ? HeadResult.Malformed : HeadResult.Died;
+                var silence = hasBegun ? Timeouts.SilentUpstream : Timeouts.None;
+                if (await upstream.Connection.Readable.WaitAsync(silence) == WaitResult.TimedOut)
+                    return HeadResult.Malformed;
                 continue;
             }
 
@@ -108,23 +116,6 @@ internal static class Forwarder
             await client.Connection.Loop.YieldAsync(); // There is no end to how many an upstream may send.
             response.Clear();
             parser.Reset();
-        }
-    }
-
-    private static async LoopTask<HeadResult?> ReceiveMoreAsync(UpstreamConnection upstream)
-    {
-        while (true)
-        {
-            var received = upstream.Input.FillFrom(upstream.Connection);
-            if (received > 0)
-                return null;
-            var hasBegun = !upstream.Input.IsEmpty;
-            upstream.Input.ReleaseIfEmpty();
-            if (received != Connection.WouldBlock)
-                return hasBegun ? HeadResult.Malformed : HeadResult.Died;
-            var silence = hasBegun ? Timeouts.SilentUpstream : -1;
-            if (await upstream.Connection.Readable.WaitAsync(silence) == WaitResult.TimedOut)
-                return HeadResult.Malformed;
         }
     }
 

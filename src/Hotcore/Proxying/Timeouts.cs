@@ -6,6 +6,8 @@ namespace Hotcore.Proxying;
 /// </summary>
 internal static class Timeouts
 {
+    public const long None = -1;
+
     /// <summary>For the whole head of a request, from its first byte on; for the first byte of a new connection too.</summary>
     public const long RequestHead = 30_000;
 
