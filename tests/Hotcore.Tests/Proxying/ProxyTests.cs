@@ -21,7 +21,8 @@ public sealed class ProxyTests
         using var upstream = new TestUpstream(r => r.StartsWith("GET /chunked", StringComparison.Ordinal) ? Chunked : Hello);
         using var proxy = new RunningProxy(upstream.Port);
         var clients = Enumerable.Range(0, 40).Select(_ => proxy.Connect()).ToList();
-        Serve(clients, rounds: 100);
+        ServeAllAtOnce(clients, upstream);
+        Serve(clients, rounds: 30);
         long before = proxy.On(0, GC.GetAllocatedBytesForCurrentThread);
         const int Rounds = 250;
         Serve(clients, Rounds);
@@ -84,6 +85,22 @@ public sealed class ProxyTests
         using var proxy = new RunningProxy(upstream.Port);
         for (var i = 0; i < 3; i++)
             Assert.EndsWith("hello", proxy.Ask(Get.Replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n")));
+    }
+
+    /// <summary>Has every pool of the loop grow to what so many clients can need: all requests of a kind are under way together.</summary>
+    private static void ServeAllAtOnce(List<Socket> clients, TestUpstream upstream)
+    {
+        var piece = new byte[1000];
+        foreach (var request in new[] { Get, GetChunked, Post }.Select(Encoding.Latin1.GetBytes))
+        {
+            var gate = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            var expected = upstream.RequestCount + clients.Count;
+            upstream.Gate = gate.Task;
+            clients.ForEach(c => c.Send(request));
+            Assert.True(SpinWait.SpinUntil(() => upstream.RequestCount == expected, RunningLoop.Limit));
+            gate.SetResult();
+            clients.ForEach(c => ReceiveAnswer(c, piece));
+        }
     }
 
     /// <summary>Has every client send a request at once, then receive its answer, so that all exchanges are under way together.</summary>

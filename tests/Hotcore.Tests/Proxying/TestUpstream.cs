@@ -14,6 +14,7 @@ internal sealed class TestUpstream : IDisposable
     private readonly Func<string, string> _answer;
     private readonly Lock _gate = new();
     private readonly List<Socket> _clients = [];
+    private int _requestCount;
 
     public TestUpstream(Func<string, string> answer, IPAddress? address = null)
     {
@@ -27,6 +28,12 @@ internal sealed class TestUpstream : IDisposable
     }
 
     public int Port { get; }
+
+    /// <summary>How many requests have come so far.</summary>
+    public int RequestCount => Volatile.Read(ref _requestCount);
+
+    /// <summary>Every answer waits for it.</summary>
+    public Task Gate { get; set; } = Task.CompletedTask;
 
     public void Dispose()
     {
@@ -73,6 +80,8 @@ internal sealed class TestUpstream : IDisposable
                     var request = Encoding.Latin1.GetString(buffer, 0, length);
                     buffer.AsSpan(length, received - length).CopyTo(buffer);
                     received -= length;
+                    Interlocked.Increment(ref _requestCount);
+                    await Gate;
                     var answer = Encoding.Latin1.GetBytes(_answer(request));
                     for (var sent = 0; sent < answer.Length;)
                         sent += await client.SendAsync(answer.AsMemory(sent));
