@@ -76,6 +76,8 @@ internal sealed class Proxy : IDisposable
     {
         CloseSockets();
         foreach (var loop in _loops)
+            loop.Stop();
+        foreach (var loop in _loops)
             loop.Dispose();
     }
 
