@@ -12,6 +12,9 @@ internal static class Authority
     private static readonly SearchValues<byte> NameBytes = SearchValues.Create(
         "-._0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"u8);
 
+    // IPAddress would take a scope too ("%eth0", and whatever follows): it means nothing here and has no place in a host.
+    private static readonly SearchValues<byte> LiteralBytes = SearchValues.Create(":.0123456789abcdefABCDEF"u8);
+
     /// <summary>DNS knows no longer name, and a root's dot.</summary>
     private const int MostHostBytes = 254;
 
@@ -39,7 +42,8 @@ internal static class Authority
     private static int EndOfLiteral(ReadOnlySpan<byte> authority)
     {
         var bracket = authority.IndexOf((byte)']');
-        if (bracket < 0 || !System.Net.IPAddress.TryParse(Encoding.ASCII.GetString(authority[1..bracket]), out var address))
+        if (bracket < 0 || authority[1..bracket].IndexOfAnyExcept(LiteralBytes) >= 0
+            || !System.Net.IPAddress.TryParse(Encoding.ASCII.GetString(authority[1..bracket]), out var address))
             return -1;
         return address.AddressFamily == AddressFamily.InterNetworkV6 ? bracket + 1 : -1;
     }

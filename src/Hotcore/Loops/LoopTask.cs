@@ -149,10 +149,10 @@ internal sealed class LoopTaskState<T, TStateMachine> : LoopTaskState<T>
     private const int MostFree = 4096;
 
     [ThreadStatic]
-    private static LoopTaskState<T, TStateMachine>? t_free;
+    private static LoopTaskState<T, TStateMachine>? _free;
 
     [ThreadStatic]
-    private static int t_freeCount;
+    private static int _freeCount;
 
     private TStateMachine _machine = default!;
     private LoopTaskState<T, TStateMachine>? _nextFree;
@@ -165,10 +165,10 @@ internal sealed class LoopTaskState<T, TStateMachine> : LoopTaskState<T>
 
     public static LoopTaskState<T, TStateMachine> Rent()
     {
-        if (t_free is not { } state)
+        if (_free is not { } state)
             return new LoopTaskState<T, TStateMachine>();
-        t_free = state._nextFree;
-        t_freeCount--;
+        _free = state._nextFree;
+        _freeCount--;
         state._nextFree = null;
         return state;
     }
@@ -176,11 +176,11 @@ internal sealed class LoopTaskState<T, TStateMachine> : LoopTaskState<T>
     protected override void ReturnToFreeList()
     {
         _machine = default!;
-        if (t_freeCount >= MostFree)
+        if (_freeCount >= MostFree)
             return;
-        _nextFree = t_free;
-        t_free = this;
-        t_freeCount++;
+        _nextFree = _free;
+        _free = this;
+        _freeCount++;
     }
 }
 

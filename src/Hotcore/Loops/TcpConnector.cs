@@ -10,7 +10,7 @@ internal static unsafe class TcpConnector
     private const int MostAddressBytes = 28; // struct sockaddr_in6
 
     /// <summary>
-    /// Begins to connect to <paramref name="port"/> of 127.0.0.1 or ::1. On loopback that is nearly always decided at once.
+    /// Begins to connect to <paramref name="port"/> of 127.0.0.1 or ::1. On loopback, too, Linux decides that after the call.
     /// </summary>
     /// <returns>
     /// The descriptor, or the negated errno. Where <paramref name="isConnected"/> is false it is still connecting: await

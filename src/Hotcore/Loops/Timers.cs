@@ -56,7 +56,7 @@ internal sealed class Timers(long nowMilliseconds, Action<Exception> onFault)
         {
             if (deadline.VisitedAt <= dueAt)
                 return;
-            Remove(deadline);
+            TakeOut(deadline);
         }
 
         Insert(deadline);
@@ -68,18 +68,9 @@ internal sealed class Timers(long nowMilliseconds, Action<Exception> onFault)
     /// <summary>Clears the deadline and takes it out of the wheel at once, so that the wheel keeps nothing alive.</summary>
     public void Remove(Deadline deadline)
     {
-        if (deadline.Slot < 0)
-            return;
-        if (deadline.Previous is { } previous)
-            previous.Next = deadline.Next;
-        else
-            _wheel[deadline.Slot] = deadline.Next;
-        if (deadline.Next is { } next)
-            next.Previous = deadline.Previous;
-        if (_wheel[deadline.Slot] is null)
-            _occupied[deadline.Slot >> 6] &= ~(1UL << (deadline.Slot & 63));
-        (deadline.Next, deadline.Previous, deadline.Slot) = (null, null, -1);
-        Count--;
+        Clear(deadline);
+        if (deadline.Slot >= 0)
+            TakeOut(deadline);
     }
 
     /// <summary>Calls what is due. What is called may set and remove deadlines, its own too.</summary>
@@ -133,11 +124,25 @@ internal sealed class Timers(long nowMilliseconds, Action<Exception> onFault)
         Count++;
     }
 
+    private void TakeOut(Deadline deadline)
+    {
+        if (deadline.Previous is { } previous)
+            previous.Next = deadline.Next;
+        else
+            _wheel[deadline.Slot] = deadline.Next;
+        if (deadline.Next is { } next)
+            next.Previous = deadline.Previous;
+        if (_wheel[deadline.Slot] is null)
+            _occupied[deadline.Slot >> 6] &= ~(1UL << (deadline.Slot & 63));
+        (deadline.Next, deadline.Previous, deadline.Slot) = (null, null, -1);
+        Count--;
+    }
+
     private void Visit(int slot, long nowMilliseconds)
     {
         while (_wheel[slot] is { } deadline)
         {
-            Remove(deadline);
+            TakeOut(deadline);
             if (deadline.DueAt == Deadline.Never)
                 continue;
             if (deadline.DueAt > nowMilliseconds)

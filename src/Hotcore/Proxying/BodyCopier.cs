@@ -40,13 +40,13 @@ internal static class BodyCopier
             var next = source.Decoder.Take(
                 source.Input.Bytes, source.Input.Start, source.Input.Length, out var skip, out var content);
             source.Input.Consume(skip);
+            turn += skip + content;
             switch (next)
             {
                 case BodyEvent.Content:
                     if (!await SendContentAsync(source.Input.UnreadMemory[..content], sink))
                         return BodyCopyResult.SinkFailed;
                     source.Input.Consume(content);
-                    turn += content;
                     break;
                 case BodyEvent.NeedMore:
                     if (!await sink.Output.FlushAsync(sink.Connection, sink.SilenceMilliseconds))

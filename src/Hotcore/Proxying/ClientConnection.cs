@@ -125,6 +125,18 @@ internal sealed class ClientConnection
         Connection.Close();
     }
 
+    /// <summary>
+    /// hotcore is stopping and the client is idle: ends it, unless it was accepted just now and has still to say what it came
+    /// for.
+    /// </summary>
+    public void EndIdle()
+    {
+        if (_servedRequests > 0)
+            End();
+        else
+            Connection.Loop.Timers.Set(Connection.Readable, Connection.Loop.NowMilliseconds + Timeouts.Drain);
+    }
+
     private async LoopTask<bool> WaitForRequestAsync()
     {
         if (!Input.IsEmpty)
@@ -200,9 +212,12 @@ internal sealed class ClientConnection
                 continue;
             var patience = Math.Max(0, exchange.BeganAt + Timeouts.RequestHead - Connection.Loop.NowMilliseconds);
             if (await Connection.Readable.WaitAsync(patience) == WaitResult.TimedOut)
-                return await RefuseAsync(exchange, ErrorPage.TooSlow);
+                return !IsLeftover() && await RefuseAsync(exchange, ErrorPage.TooSlow);
         }
     }
+
+    /// <summary>All there is, is the empty line that some clients send behind a body: nothing that wants an answer.</summary>
+    private bool IsLeftover() => "\r\n"u8.StartsWith(Input.Unread);
 
     private async LoopTask<bool> RefuseAsync(Exchange exchange, ErrorPage page)
     {

@@ -47,6 +47,9 @@ internal sealed class Exchange
     /// <summary>Sending it a second time does no harm, and all of it is at hand: idempotent (RFC 9110 9.2.2), without a body.</summary>
     public bool MayBeSentAgain { get; private set; }
 
+    /// <summary>All of the request, its body too, is with the upstream.</summary>
+    public bool HasSentRequest { get; set; }
+
     /// <summary>Some of the final answer has gone to the client, so no other answer can.</summary>
     public bool HasBegunAnswer { get; set; }
 
@@ -60,7 +63,7 @@ internal sealed class Exchange
         RequestParser.Reset();
         (AnswersHead, IsHttp10, WantsHtml, HasBody) = (false, false, false, false);
         (WantsUpgrade, IsPersistent, MayBeSentAgain) = (false, false, false);
-        (HasBegunAnswer, IsAbandoned, Upstream) = (false, false, null);
+        (HasSentRequest, HasBegunAnswer, IsAbandoned, Upstream) = (false, false, false, null);
     }
 
     /// <summary>The head is complete: notes what must outlive it.</summary>

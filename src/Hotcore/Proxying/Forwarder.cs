@@ -64,9 +64,8 @@ internal static class Forwarder
         HeadWriter.WriteRequest(upstream.Output, exchange.Request, client.Forwarded);
         if (!exchange.HasBody)
         {
-            return await upstream.Output.FlushAsync(upstream.Connection, Timeouts.SilentUpstream)
-                ? BodyCopyResult.Complete
-                : BodyCopyResult.SinkFailed;
+            exchange.HasSentRequest = await upstream.Output.FlushAsync(upstream.Connection, Timeouts.SilentUpstream);
+            return exchange.HasSentRequest ? BodyCopyResult.Complete : BodyCopyResult.SinkFailed;
         }
 
         var result = await BodyCopier.CopyAsync(
@@ -76,6 +75,7 @@ internal static class Forwarder
         // A body that broke off must not pass for a whole one. An upstream that takes no more may still have an answer.
         if (result is BodyCopyResult.SourceInvalid or BodyCopyResult.SourceTruncated)
             upstream.Connection.Abort();
+        exchange.HasSentRequest = result == BodyCopyResult.Complete;
         return result;
     }
 
@@ -135,21 +135,24 @@ internal static class Forwarder
     {
         var response = exchange.Response;
         var framing = FramingForClient(exchange);
-        var staysOpen = client.StaysOpen(exchange) && framing != BodyFraming.UntilClose && exchange.RequestBody.IsComplete;
+        var staysOpen = client.StaysOpen(exchange) && framing != BodyFraming.UntilClose && exchange.HasSentRequest;
         var sentBefore = client.Connection.SentBytes;
         HeadWriter.WriteResponse(client.Output, response, framing, ConnectionField(exchange, staysOpen));
         exchange.ResponseBody.Reset(response.Framing, response.ContentLength);
         var result = await BodyCopier.CopyAsync(
             new BodySource(upstream.Connection, upstream.Input, exchange.ResponseBody, Timeouts.SilentUpstream),
             new BodySink(client.Connection, client.Output, framing == BodyFraming.Chunked, Timeouts.SilentClient));
-        var isReusable = result == BodyCopyResult.Complete && response.IsPersistent && exchange.RequestBody.IsComplete
-            && upstream.Input.IsEmpty && !upstream.Connection.PeerHasFinished;
-        if (isReusable && await sending == BodyCopyResult.Complete)
+        if (result == BodyCopyResult.Complete && response.IsPersistent && exchange.HasSentRequest
+            && upstream.Input.IsEmpty && !upstream.Connection.PeerHasFinished)
+        {
+            await sending; // Complete already: awaiting it gives its state back.
             client.Loop.Upstreams.Return(upstream);
-        else if (isReusable)
-            upstream.Close();
+        }
         else
+        {
             await EndAsync(upstream, client, sending);
+        }
+
         exchange.Upstream = null;
         if (result == BodyCopyResult.SourceInvalid && client.Connection.SentBytes == sentBefore)
         {
@@ -159,7 +162,7 @@ internal static class Forwarder
 
         if (result != BodyCopyResult.Complete)
             client.CutOff(framing);
-        else if (!exchange.RequestBody.IsComplete)
+        else if (!exchange.HasSentRequest)
             client.LingersAtEnd();
         return staysOpen && result == BodyCopyResult.Complete;
     }

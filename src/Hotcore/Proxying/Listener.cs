@@ -138,8 +138,17 @@ internal sealed class Listener : Registration
 
     private void Resume()
     {
-        if (!_isStopped && Slot < 0)
+        if (_isStopped || Slot >= 0)
+            return;
+        try
+        {
             Start();
+        }
+        catch (IOException refused)
+        {
+            _report($"cannot accept yet: {refused.Message}");
+            Pause();
+        }
     }
 
     private sealed class Resumption(Listener listener) : Deadline

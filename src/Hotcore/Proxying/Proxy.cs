@@ -26,6 +26,9 @@ internal sealed class Proxy : IDisposable
             loop.Start();
     }
 
+    /// <summary>The loops; they stay this object's own. For tests, which look into them.</summary>
+    internal IReadOnlyList<ProxyLoop> Loops => _loops;
+
     /// <summary>Where it listens, as the kernel has it (a port 0 has become a real one).</summary>
     public IReadOnlyList<IPEndPoint> Addresses => [.. _sockets.Select(s => (IPEndPoint)s.LocalEndPoint!)];
 
@@ -72,6 +75,8 @@ internal sealed class Proxy : IDisposable
     public void Dispose()
     {
         CloseSockets();
+        foreach (var loop in _loops)
+            loop.Stop();
         foreach (var loop in _loops)
             loop.Dispose();
     }

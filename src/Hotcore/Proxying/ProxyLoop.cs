@@ -115,7 +115,8 @@ internal sealed class ProxyLoop : IDisposable
         Events.Post(() =>
         {
             IsDraining = true;
-            CloseIdleClients(int.MaxValue);
+            foreach (var client in _idle.ToArray())
+                client.EndIdle();
             Upstreams.CloseIdle();
             if (_clients.Count == 0)
                 _drained.TrySetResult();
@@ -131,13 +132,15 @@ internal sealed class ProxyLoop : IDisposable
     });
 
     /// <summary>Any thread but the loop's own: ends the loop and waits for its thread.</summary>
-    public void Dispose()
+    public void Stop()
     {
         Events.Stop();
         if (_thread.IsAlive)
             _thread.Join();
-        Events.Dispose();
     }
+
+    /// <summary>Gives the loop's descriptors back; nobody may post to it any more.</summary>
+    public void Dispose() => Events.Dispose();
 
     private void Leave()
     {

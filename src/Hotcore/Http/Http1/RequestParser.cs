@@ -118,7 +118,7 @@ internal sealed class RequestParser
     private Refusal? Limit(int position)
     {
         if (_requestLineEnd == 0)
-            return position > MostRequestLineBytes + 2 ? LongRequestLine : null;
+            return position - (_hasSkippedEmptyLine ? 2 : 0) > MostRequestLineBytes + 2 ? LongRequestLine : null;
         return position - _requestLineEnd > MostFieldSectionBytes ? LongFieldSection : null;
     }
 

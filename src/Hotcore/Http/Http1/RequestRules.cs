@@ -63,11 +63,12 @@ internal static class RequestRules
 
     private static Refusal? ApplyTarget(RequestHead head)
     {
+        // Whatever its target: a 2xx to it has no body, whatever its fields say (RFC 9112 6.3), and not every app knows that.
+        if (head.Method.SequenceEqual("CONNECT"u8))
+            return NoConnect;
         var target = head.Target;
         if (target[0] == '/')
             return null;
-        if (head.Method.SequenceEqual("CONNECT"u8))
-            return NoConnect;
         if (target.SequenceEqual("*"u8))
             return head.Method.SequenceEqual("OPTIONS"u8) ? null : BadTarget;
         return ApplyAbsoluteForm(head, target);
