@@ -137,7 +137,7 @@ internal static class Forwarder
         var framing = FramingForClient(exchange);
         var staysOpen = client.StaysOpen(exchange) && framing != BodyFraming.UntilClose && exchange.HasSentRequest;
         var sentBefore = client.Connection.SentBytes;
-        HeadWriter.WriteResponse(client.Output, response, framing, ConnectionField(exchange, staysOpen));
+        HeadWriter.WriteResponse(client.Output, response, framing, ClientConnection.ConnectionField(exchange, staysOpen));
         exchange.ResponseBody.Reset(response.Framing, response.ContentLength);
         var result = await BodyCopier.CopyAsync(
             new BodySource(upstream.Connection, upstream.Input, exchange.ResponseBody, Timeouts.SilentUpstream),
@@ -215,11 +215,6 @@ internal static class Forwarder
         BodyFraming.Chunked or BodyFraming.UntilClose => exchange.IsHttp10 ? BodyFraming.UntilClose : BodyFraming.Chunked,
         var framing => framing,
     };
-
-    private static ReadOnlySpan<byte> ConnectionField(Exchange exchange, bool staysOpen) =>
-        !staysOpen ? "Connection: close\r\n"u8
-        : exchange.IsHttp10 ? "Connection: keep-alive\r\n"u8
-        : default;
 
     private enum HeadResult
     {
