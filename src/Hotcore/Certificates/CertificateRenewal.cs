@@ -1,0 +1,160 @@
+using System.Collections.Concurrent;
+using Hotcore.Mappings;
+
+namespace Hotcore.Certificates;
+
+/// <summary>
+/// Keeps a valid certificate for each domain: one job a domain, started when the domain is added, at the start for
+/// what is there, and by the wall clock, which is looked at every minute at least, so that neither sleep nor a clock
+/// that is set does harm. Of any thread; all work is done on the thread pool.
+/// </summary>
+internal sealed class CertificateRenewal : IAsyncDisposable
+{
+    private static readonly TimeSpan LongestWait = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan ShortestWait = TimeSpan.FromSeconds(1);
+
+    private readonly ConcurrentDictionary<DomainName, DomainRenewal> _domains = [];
+    private readonly RenewalParts _parts;
+    private readonly Func<MappingSnapshot> _mappings;
+    private readonly CancellationTokenSource _stopping = new();
+    private readonly Lock _changing = new();
+    private Task _deciding = Task.CompletedTask;
+
+    /// <param name="parts">What each domain's job works with.</param>
+    /// <param name="mappings">The domains that are there at the start.</param>
+    public CertificateRenewal(RenewalParts parts, Func<MappingSnapshot> mappings)
+    {
+        _parts = parts;
+        _mappings = mappings;
+    }
+
+    /// <summary>
+    /// Takes up all mapped domains. The task that it returns completes when what the disk holds is published; what is
+    /// missing or due is obtained after that, in the background.
+    /// </summary>
+    public Task Start()
+    {
+        Task loaded = Task.Run(LoadAll);
+        _deciding = DecideAgainAndAgainAsync(loaded);
+        return loaded;
+    }
+
+    /// <summary>Looks after a domain from now on. Returns at once; harmless to repeat.</summary>
+    public void Ensure(DomainName domain)
+    {
+        lock (_changing)
+        {
+            if (_stopping.IsCancellationRequested) return;
+            DomainRenewal renewal = _domains.GetOrAdd(domain, name => new DomainRenewal(name, _parts));
+            renewal.Want();
+            Begin(renewal);
+        }
+    }
+
+    /// <summary>Stops looking after a domain; what is under way for it is broken off. Its certificate stays on disk.</summary>
+    public void Forget(DomainName domain)
+    {
+        lock (_changing)
+        {
+            if (!_domains.TryGetValue(domain, out DomainRenewal? renewal)) return;
+            renewal.Drop();
+            if (!renewal.IsRunning) _domains.TryRemove(domain, out _);
+        }
+    }
+
+    public CertificateState StateOf(DomainName domain) =>
+        _domains.TryGetValue(domain, out DomainRenewal? renewal) && renewal.IsWanted
+            ? renewal.StateAt(_parts.Clock.GetUtcNow())
+            : CertificateState.None;
+
+    /// <summary>
+    /// Completes, never with an error, when the first certificate of a domain is published or has failed; at once for
+    /// a domain that is not looked after.
+    /// </summary>
+    public Task WhenSettled(DomainName domain) =>
+        _domains.TryGetValue(domain, out DomainRenewal? renewal) && renewal.IsWanted
+            ? renewal.Settled
+            : Task.CompletedTask;
+
+    /// <summary>Begins all that is due now. The task completes when what was begun has ended, well or not.</summary>
+    internal Task DecideAsync()
+    {
+        var begun = new List<Task>();
+        foreach (DomainRenewal renewal in _domains.Values)
+        {
+            // Looked at before the lock is taken: Ensure must not wait for 100,000 domains.
+            if (!renewal.IsDue(_parts.Clock.GetUtcNow())) continue;
+            lock (_changing) begun.Add(Begin(renewal));
+        }
+        return Task.WhenAll(begun);
+    }
+
+    /// <summary>Breaks off all that is under way, and returns when it has ended.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        lock (_changing)
+        {
+            _stopping.Cancel();
+            foreach (DomainRenewal renewal in _domains.Values) renewal.Drop();
+        }
+        await Task.WhenAll([_deciding, .. _domains.Values.Select(renewal => renewal.Running)]).ConfigureAwait(false);
+        _stopping.Dispose();
+        _parts.Authority.Dispose();
+    }
+
+    private void LoadAll()
+    {
+        foreach (Mapping mapping in _mappings().All)
+        {
+            _domains.GetOrAdd(mapping.Domain, name => new DomainRenewal(name, _parts));
+        }
+        var options = new ParallelOptions { MaxDegreeOfParallelism = Environment.ProcessorCount };
+        Parallel.ForEach(_domains.Values, options, renewal => renewal.LoadFirst());
+    }
+
+    private async Task DecideAgainAndAgainAsync(Task loaded)
+    {
+        await loaded.ConfigureAwait(false);
+        try
+        {
+            while (true)
+            {
+                _ = DecideAsync();
+                await Task.Delay(WaitForNext(), _parts.Clock, _stopping.Token).ConfigureAwait(false);
+            }
+        }
+        catch (OperationCanceledException) when (_stopping.IsCancellationRequested)
+        {
+            // That is how it ends.
+        }
+    }
+
+    private TimeSpan WaitForNext()
+    {
+        DateTimeOffset now = _parts.Clock.GetUtcNow();
+        if (_parts.Authority.PauseAt(now) is not null) return LongestWait;
+        TimeSpan wait = LongestWait;
+        foreach (DomainRenewal renewal in _domains.Values)
+        {
+            TimeSpan next = renewal.NextStep - now;
+            if (next < wait) wait = next;
+        }
+        return wait > ShortestWait ? wait : ShortestWait;
+    }
+
+    /// <summary>Called with the lock held, so that no two begin the same and none begins what was dropped.</summary>
+    private Task Begin(DomainRenewal renewal)
+    {
+        if (!renewal.IsDue(_parts.Clock.GetUtcNow())) return Task.CompletedTask;
+        return renewal.Begin(Ended);
+    }
+
+    private void Ended(DomainRenewal renewal)
+    {
+        lock (_changing)
+        {
+            if (!renewal.IsWanted) _domains.TryRemove(renewal.Domain, out _);
+            else if (renewal.WasBrokenOff && !_stopping.IsCancellationRequested) Begin(renewal);
+        }
+    }
+}

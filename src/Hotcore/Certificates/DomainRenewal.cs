@@ -1,0 +1,265 @@
+using Hotcore.Certificates.Acme;
+using Hotcore.Mappings;
+
+namespace Hotcore.Certificates;
+
+/// <summary>
+/// One domain's job: loads its certificate, asks the CA when to renew it, renews it, and remembers what failed. One
+/// run at a time; whatever goes wrong in it stays in it. <see cref="CertificateRenewal"/> says when it runs.
+/// </summary>
+internal sealed class DomainRenewal(DomainName domain, RenewalParts parts)
+{
+    private readonly Lock _loading = new();
+    private volatile TaskCompletionSource _settled = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private CancellationTokenSource _wanting = new();
+    private volatile Facts _facts = new();
+
+    public DomainName Domain => domain;
+
+    public bool IsWanted { get; private set; } = true;
+
+    public Task Running { get; private set; } = Task.CompletedTask;
+
+    public bool IsRunning { get; private set; }
+
+    /// <summary>Whether the last run ended because the domain was dropped meanwhile.</summary>
+    public bool WasBrokenOff { get; private set; }
+
+    public Task Settled => _settled.Task;
+
+    /// <summary>The next time at which something may be due; a time far off while it runs.</summary>
+    public DateTimeOffset NextStep
+    {
+        get
+        {
+            Facts facts = _facts;
+            if (IsRunning) return DateTimeOffset.MaxValue;
+            if (!facts.IsLoaded) return DateTimeOffset.MinValue;
+            DateTimeOffset issuance = facts.Certificate is null ? default : facts.Record.RenewAt ?? default;
+            if (facts.Record.NextTry > issuance) issuance = facts.Record.NextTry.Value;
+            return facts.Certificate?.Id is not null && facts.NextCheck < issuance ? facts.NextCheck : issuance;
+        }
+    }
+
+    /// <summary>The domain is mapped, perhaps again.</summary>
+    public void Want()
+    {
+        if (IsWanted) return;
+        IsWanted = true;
+        _wanting = new CancellationTokenSource();
+        if (_facts.Certificate is null) _settled = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    }
+
+    /// <summary>The domain is no longer mapped: what runs is broken off.</summary>
+    public void Drop()
+    {
+        IsWanted = false;
+        _settled.TrySetResult();
+        _wanting.Cancel();
+    }
+
+    public CertificateState StateAt(DateTimeOffset now)
+    {
+        Facts facts = _facts;
+        RenewalRecord? held = facts.Record.Failure is not null ? facts.Record : parts.Authority.PauseAt(now);
+        bool isValid = facts.Certificate is { } certificate && now < certificate.NotAfter;
+        CertificateCondition condition = isValid ? CertificateCondition.Valid
+            : held is not null ? CertificateCondition.Failed
+            : CertificateCondition.Pending;
+        return new CertificateState(
+            condition, facts.Certificate?.NotAfter, facts.Certificate is null ? null : facts.Record.RenewAt, held?.Failure, held?.NextTry);
+    }
+
+    public bool IsDue(DateTimeOffset now)
+    {
+        if (IsRunning || !IsWanted) return false;
+        Facts facts = _facts;
+        if (!facts.IsLoaded) return true;
+        bool isDue = IsIssuanceDue(facts, now) || IsCheckDue(facts, now);
+        if (isDue && parts.Authority.PauseAt(now) is null) return true;
+        return parts.Store.StampOf(domain) != facts.Stamp;
+    }
+
+    /// <summary>Starts a run on the thread pool. The task never fails.</summary>
+    public Task Begin(Action<DomainRenewal> ended)
+    {
+        (IsRunning, WasBrokenOff) = (true, false);
+        CancellationToken cancellation = _wanting.Token;
+        Running = Task.Run(async () =>
+        {
+            await RunAsync(cancellation).ConfigureAwait(false);
+            WasBrokenOff = cancellation.IsCancellationRequested;
+            IsRunning = false;
+            ended(this);
+        });
+        return Running;
+    }
+
+    /// <summary>Takes in what the disk holds, once. Blocks on it.</summary>
+    public void LoadFirst()
+    {
+        lock (_loading)
+        {
+            if (!_facts.IsLoaded) Load();
+        }
+    }
+
+    private void LoadWhereChanged()
+    {
+        lock (_loading)
+        {
+            if (!_facts.IsLoaded || parts.Store.StampOf(domain) != _facts.Stamp) Load();
+        }
+    }
+
+    private void Load()
+    {
+        try
+        {
+            // Read before the content: a file that changes in between is read once more.
+            DateTime stamp = parts.Store.StampOf(domain);
+            RenewalRecord record = _facts.IsLoaded ? _facts.Record : parts.Records.Load(domain);
+            StoredCertificate? certificate = parts.Store.Load(domain);
+            // Where it was set aside, there is none any more.
+            if (certificate is null) stamp = parts.Store.StampOf(domain);
+            _facts = _facts with { IsLoaded = true, Record = record, Certificate = null, Stamp = stamp };
+            if (certificate is not null) TakeIn(certificate, record);
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        {
+            parts.Log($"certificate of {domain}: cannot be loaded: {failure.Message}");
+            _facts = _facts with { IsLoaded = true };
+        }
+    }
+
+    private static bool IsIssuanceDue(Facts facts, DateTimeOffset now) =>
+        !facts.Record.IsHeldBack(now) && (facts.Certificate is null || facts.Record.RenewAt is not { } time || time <= now);
+
+    private static bool IsCheckDue(Facts facts, DateTimeOffset now) =>
+        facts.Certificate?.Id is not null && (now >= facts.NextCheck || now < facts.CheckedAt);
+
+    private async Task RunAsync(CancellationToken cancellation)
+    {
+        try
+        {
+            LoadWhereChanged();
+            DateTimeOffset now = parts.Clock.GetUtcNow();
+            if (parts.Authority.PauseAt(now) is null)
+            {
+                if (IsCheckDue(_facts, now)) await CheckWindowAsync(now, cancellation).ConfigureAwait(false);
+                if (IsIssuanceDue(_facts, now)) await IssueAsync(cancellation).ConfigureAwait(false);
+            }
+        }
+        catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
+        {
+            return;
+        }
+        catch (Exception failure)
+        {
+            TakeFailure(failure);
+        }
+        _settled.TrySetResult();
+    }
+
+    private async Task IssueAsync(CancellationToken cancellation)
+    {
+        Facts facts = _facts;
+        // Only a certificate that this CA has renewal information on is one of its own.
+        string? replaces = facts.Record.WindowStart is null ? null : facts.Certificate?.Id;
+        var request = new IssuanceRequest(domain, replaces, facts.Record.PrefersTls);
+        Issuance? issuance = await parts.Authority.IssueAsync(request, cancellation).ConfigureAwait(false);
+        if (issuance is null) return;
+        StoredCertificate certificate = issuance.Certificate;
+        parts.Store.Save(certificate);
+        _facts = facts with { Stamp = parts.Store.StampOf(domain) };
+        TakeIn(certificate, RenewalRecord.Empty with { PrefersTls = issuance.Kind == ChallengeKind.Tls });
+        parts.Log($"certificate of {domain}: issued, valid until {Shown(certificate.NotAfter)}");
+        await CheckWindowAsync(parts.Clock.GetUtcNow(), cancellation).ConfigureAwait(false);
+    }
+
+    /// <summary>Puts a certificate in force, and settles when it is renewed, unless that is settled already.</summary>
+    private void TakeIn(StoredCertificate certificate, RenewalRecord record)
+    {
+        var kept = new Kept(certificate.Id, certificate.NotBefore, certificate.NotAfter);
+        if (record.NotAfter != kept.NotAfter || record.RenewAt is null)
+        {
+            record = RenewalRecord.Empty with
+            {
+                NotAfter = kept.NotAfter,
+                RenewAt = RenewalSchedule.PickTime(kept.NotBefore, kept.NotAfter, Random.Shared),
+                PrefersTls = record.PrefersTls,
+            };
+            parts.Records.Save(domain, record);
+        }
+        _facts = _facts with { Record = record, Certificate = kept, NextCheck = default };
+        parts.Publish(domain, certificate);
+        _settled.TrySetResult();
+    }
+
+    private async Task CheckWindowAsync(DateTimeOffset now, CancellationToken cancellation)
+    {
+        TimeSpan? askAgainAfter;
+        try
+        {
+            if (_facts.Certificate?.Id is not { } id) return;
+            RenewalWindow? window = await parts.Authority.FetchWindowAsync(id, cancellation).ConfigureAwait(false);
+            askAgainAfter = window?.AskAgainAfter;
+            if (window is not null) TakeWindow(window);
+        }
+        catch (AcmeFailure failure)
+        {
+            // What is known already stands: two thirds of the lifetime, or an earlier window.
+            askAgainAfter = failure.RetryAfter;
+        }
+        TimeSpan wait = RenewalSchedule.WaitForCheck(askAgainAfter, Random.Shared);
+        _facts = _facts with { CheckedAt = now, NextCheck = now + wait };
+    }
+
+    private void TakeWindow(RenewalWindow window)
+    {
+        Facts facts = _facts;
+        RenewalRecord record = facts.Record;
+        if (record.WindowStart == window.Start && record.WindowEnd == window.End) return;
+        Kept certificate = facts.Certificate!;
+        DateTimeOffset time = RenewalSchedule.PickTime(certificate.NotBefore, certificate.NotAfter, window, Random.Shared);
+        record = record with { RenewAt = time, WindowStart = window.Start, WindowEnd = window.End };
+        parts.Records.Save(domain, record);
+        _facts = facts with { Record = record };
+        if (window.Explanation is not null)
+            parts.Log($"certificate of {domain}: the CA wants it renewed at {Shown(time)}; why: {window.Explanation}");
+    }
+
+    private void TakeFailure(Exception failure)
+    {
+        RenewalRecord record = _facts.Record;
+        DateTimeOffset now = parts.Clock.GetUtcNow();
+        int failures = record.Failures + 1;
+        TimeSpan wait = RetrySchedule.WaitAfter(failures, (failure as AcmeFailure)?.RetryAfter, Random.Shared);
+        string words = failure is AcmeFailure ? failure.Message : $"{failure.GetType().Name}: {failure.Message}";
+        record = record with { Failures = failures, FailedAt = now, NextTry = now + wait, Failure = words };
+        _facts = _facts with { Record = record };
+        parts.Records.Save(domain, record);
+        parts.Log($"certificate of {domain}: {words}; tried again at {Shown(now + wait)}");
+    }
+
+    private static string Shown(DateTimeOffset time) => $"{time.UtcDateTime:yyyy-MM-dd'T'HH:mm:ss'Z'}";
+
+    /// <summary>What is kept in memory of a certificate; its key is not.</summary>
+    private sealed record Kept(string? Id, DateTimeOffset NotBefore, DateTimeOffset NotAfter);
+
+    /// <summary>All that is known at one instant, replaced as a whole by the run and read by anyone.</summary>
+    private sealed record Facts
+    {
+        public bool IsLoaded { get; init; }
+
+        public RenewalRecord Record { get; init; } = RenewalRecord.Empty;
+
+        public Kept? Certificate { get; init; }
+
+        public DateTime Stamp { get; init; }
+
+        public DateTimeOffset CheckedAt { get; init; }
+
+        public DateTimeOffset NextCheck { get; init; }
+    }
+}
