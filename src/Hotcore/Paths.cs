@@ -12,6 +12,9 @@ internal sealed record Paths(string DataFolder)
     /// <summary>The newest log file; older ones have a number behind it.</summary>
     public string Log => Path.Combine(DataFolder, "hotcore.log");
 
+    /// <summary>The certificates, their keys, and what is remembered about them.</summary>
+    public string Certificates => Path.Combine(DataFolder, "certificates");
+
     /// <summary>Held open by the hotcore whose folder this is.</summary>
     public string Lock => Path.Combine(DataFolder, "lock");
 

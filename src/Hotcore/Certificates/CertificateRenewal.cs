@@ -8,7 +8,7 @@ namespace Hotcore.Certificates;
 /// what is there, and by the wall clock, which is looked at every minute at least, so that neither sleep nor a clock
 /// that is set does harm. Of any thread; all work is done on the thread pool.
 /// </summary>
-internal sealed class CertificateRenewal : IAsyncDisposable
+internal sealed class CertificateRenewal : ICertificateOrigin, IAsyncDisposable
 {
     private static readonly TimeSpan LongestWait = TimeSpan.FromMinutes(1);
     private static readonly TimeSpan ShortestWait = TimeSpan.FromSeconds(1);
@@ -61,6 +61,9 @@ internal sealed class CertificateRenewal : IAsyncDisposable
             if (!renewal.IsRunning) _domains.TryRemove(domain, out _);
         }
     }
+
+    /// <inheritdoc/>
+    public bool MayCome(DomainName domain) => StateOf(domain).Condition == CertificateCondition.Pending;
 
     public CertificateState StateOf(DomainName domain) =>
         _domains.TryGetValue(domain, out DomainRenewal? renewal) && renewal.IsWanted

@@ -12,11 +12,12 @@ namespace Hotcore.Certificates;
 /// </summary>
 internal sealed class CertificateSelector
 {
+    private readonly TlsChallenges? _challenges;
     private readonly Action<string> _log;
     private ImmutableDictionary<string, TlsCertificate> _certificates = ImmutableDictionary<string, TlsCertificate>.Empty;
-    private ImmutableDictionary<string, TlsCertificate> _challenges = ImmutableDictionary<string, TlsCertificate>.Empty;
 
-    public CertificateSelector(Action<string> log) => _log = log;
+    /// <summary><paramref name="challenges"/> are what only a CA that validates a domain gets to see (RFC 8737).</summary>
+    public CertificateSelector(TlsChallenges? challenges, Action<string> log) => (_challenges, _log) = (challenges, log);
 
     /// <summary>Where missing certificates come from; set before the first handshake.</summary>
     public ICertificateOrigin? Origin { get; set; }
@@ -31,26 +32,23 @@ internal sealed class CertificateSelector
             ImmutableInterlocked.AddOrUpdate(ref _certificates, domain.ToString(), certificate, (_, _) => certificate);
     }
 
-    /// <summary>Any thread: answers the validation of <paramref name="domain"/> (RFC 8737) with this certificate, and nothing else.</summary>
-    public void PublishChallenge(DomainName domain, byte[] certificateDer, byte[] keyPkcs8)
-    {
-        if (Make(domain, [certificateDer], keyPkcs8) is { } certificate)
-            ImmutableInterlocked.AddOrUpdate(ref _challenges, domain.ToString(), certificate, (_, _) => certificate);
-    }
-
-    /// <summary>Any thread: the validation is over.</summary>
-    public void WithdrawChallenge(DomainName domain) => ImmutableInterlocked.TryRemove(ref _challenges, domain.ToString(), out _);
-
     /// <summary>On a loop, in a handshake.</summary>
     public ServerNameChoice Choose(ReadOnlySpan<byte> serverName, bool isChallenge)
     {
+        if (isChallenge)
+            return ChooseChallenge(serverName);
         if (!TryParse(serverName, out var domain))
             return ServerNameChoice.Unknown;
-        var certificates = isChallenge ? _challenges : _certificates;
-        if (certificates.TryGetValue(domain.ToString(), out var certificate))
+        if (_certificates.TryGetValue(domain.ToString(), out var certificate))
             return ServerNameChoice.Of(certificate);
-        return !isChallenge && Origin?.MayCome(domain) == true ? ServerNameChoice.Wait : ServerNameChoice.Unknown;
+        return Origin?.MayCome(domain) == true ? ServerNameChoice.Wait : ServerNameChoice.Unknown;
     }
+
+    private ServerNameChoice ChooseChallenge(ReadOnlySpan<byte> serverName) =>
+        _challenges is not null && _challenges.TryFind(serverName, out var challenge)
+            && Make(challenge.Domain, [challenge.CertificateDer], challenge.KeyPkcs8) is { } certificate
+            ? ServerNameChoice.Of(certificate)
+            : ServerNameChoice.Unknown;
 
     /// <summary>On a loop, in a handshake that has to wait: <paramref name="whenSettled"/> is called when it may go on.</summary>
     public void Await(byte[] serverName, Action whenSettled)

@@ -10,10 +10,12 @@ namespace Hotcore.Proxying;
 /// When plain HTTP gives way to HTTPS: for every domain that has, or had, a certificate. Until its first one is there, a new
 /// domain is served over HTTP; in local mode nothing is ever redirected.
 /// </summary>
-internal sealed class HttpsUpgrade(CertificateSelector? certificates, int httpsPort)
+internal sealed class HttpsUpgrade(CertificateSelector? certificates)
 {
-    /// <summary>For a hotcore that redirects nothing.</summary>
-    public static HttpsUpgrade Never { get; } = new(null, 0);
+    private const int UsualPort = 443;
+
+    /// <summary>Where HTTPS is served; set before the first request.</summary>
+    public int Port { get; set; } = UsualPort;
 
     /// <summary>Whether the request is to come again over HTTPS. A tunnel on this machine that did the HTTPS is believed.</summary>
     public bool Wants(RequestHead request, Mapping mapping, ForwardedFields client) =>
@@ -24,8 +26,8 @@ internal sealed class HttpsUpgrade(CertificateSelector? certificates, int httpsP
     {
         output.Append("HTTP/1.1 308 Permanent Redirect\r\nLocation: https://"u8);
         output.Append(mapping.DomainBytes);
-        if (httpsPort != 443)
-            output.Append(Encoding.ASCII.GetBytes($":{httpsPort}"));
+        if (Port != UsualPort)
+            output.Append(Encoding.ASCII.GetBytes($":{Port}"));
         if (request.Target[0] == '?')
             output.Append("/"u8);
         if (request.Target[0] != '*')
