@@ -48,8 +48,7 @@ internal sealed class Daemon : IAsyncDisposable
         try
         {
             await using Daemon daemon = await StartAsync(options, error);
-            await output.WriteAsync(daemon.Introduce());
-            await output.FlushAsync();
+            await daemon.IntroduceAsync(output);
             await stop.Task;
             daemon._log!.Write("stopping");
         }
@@ -221,6 +220,19 @@ internal sealed class Daemon : IAsyncDisposable
 
     /// <summary>Whether the proxy listens on a port, so that mapping to it would go in circles.</summary>
     private bool IsProxyPort(int port) => _proxy!.Addresses.Any(address => address.Port == port);
+
+    private async Task IntroduceAsync(TextWriter output)
+    {
+        try
+        {
+            await output.WriteAsync(Introduce());
+            await output.FlushAsync();
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        {
+            _log!.Write($"standard output cannot be written: {failure.Message}"); // Nobody listens; hotcore serves all the same.
+        }
+    }
 
     private string Introduce()
     {

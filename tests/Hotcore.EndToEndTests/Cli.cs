@@ -187,6 +187,31 @@ public class Cli(SharedHotcore shared) : HotcoreTest(shared)
     }
 
     [Fact]
+    public async Task Output_that_cannot_be_written_is_one_line_and_exit_status_1()
+    {
+        var finished = await Finished.Run(
+            "bash", ["-c", "exec \"$0\" license > /dev/full", HotcoreBinary.Path]);
+
+        Assert.Equal(1, finished.ExitCode);
+        Assert.Single(finished.Error.TrimEnd('\n').Split('\n'));
+    }
+
+    [Fact]
+    public async Task Serve_serves_although_nobody_can_read_what_it_prints()
+    {
+        var folder = Directory.CreateTempSubdirectory("hotcore-e2e-");
+        await using var serve = ChildProcess.Start(
+            "bash",
+            ["-c", "exec \"$0\" serve --local --data \"$1\" --bind 127.0.0.1 --http-port 0 --control-port 0 > /dev/full",
+                HotcoreBinary.Path, folder.FullName]);
+        await Wait.Until(() => serve.Error.Contains("cannot be written"), "a line that says so");
+
+        serve.Signal(ChildProcess.Terminate);
+        Assert.Equal(0, await serve.WaitForExit());
+        folder.Delete(recursive: true);
+    }
+
+    [Fact]
     public async Task Log_follows_the_log_file()
     {
         await using var log = ChildProcess.Start(

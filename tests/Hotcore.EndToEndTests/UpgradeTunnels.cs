@@ -148,6 +148,21 @@ public class UpgradeTunnels(SharedHotcore shared) : HotcoreTest(shared)
     }
 
     [Fact]
+    public async Task A_switch_to_a_protocol_that_nobody_offered_is_a_malformed_answer()
+    {
+        await using var upstream = TestUpstream.Scripted();
+        var domain = await Hotcore.AddNewDomain(upstream.Port);
+        await using var client = await Hotcore.Connect();
+
+        await client.Send($"GET / HTTP/1.1\r\nHost: {domain}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n");
+        using var connection = await upstream.Accept();
+        await connection.ExpectRequest();
+        await connection.Send("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: other\r\n\r\nbytes");
+
+        Assert.Equal(502, (await client.Read()).Status);
+    }
+
+    [Fact]
     public async Task An_upgrade_that_is_refused_is_answered_and_ends_the_connection()
     {
         // Whatever the client sent meanwhile may be a request, or the protocol that it did not get.

@@ -42,6 +42,7 @@ public class UpstreamAnswers(SharedHotcore shared) : HotcoreTest(shared)
         ["field line without a colon"] = Answer("X-Field\r\nContent-Length: 5", "hello"),
         ["field name with a space"] = Answer("X Field: a\r\nContent-Length: 5", "hello"),
         ["101 that nobody asked for"] = Answers.SwitchingProtocols,
+        ["101 without the protocol"] = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\n\r\n",
     };
 
     private static readonly Dictionary<string, string> MalformedBodies = new()

@@ -29,6 +29,11 @@ internal static class CommandLine
             terminal.Error.WriteLine(failure.Message);
             return failure.ExitCode;
         }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        {
+            terminal.Error.WriteLine($"the output cannot be written: {failure.Message}");
+            return ExitCode.Refused;
+        }
     }
 
     /// <summary>Reads the arguments, whatever they are, without running anything.</summary>

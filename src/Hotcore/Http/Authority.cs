@@ -30,7 +30,7 @@ internal static class Authority
         if (hostEnd is <= 0 or > MostHostBytes || !IsPort(authority[hostEnd..]))
             return false;
         hostLength = authority[hostEnd - 1] == '.' ? hostEnd - 1 : hostEnd;
-        return hostLength > 0;
+        return hostLength > 0 && authority[hostLength - 1] != '.';
     }
 
     private static int EndOfName(ReadOnlySpan<byte> authority)

@@ -16,7 +16,7 @@ internal sealed class EventLog : IAsyncDisposable
 
     private readonly TimeProvider _clock;
     private readonly LogFiles _files;
-    private TextWriter? _echo;
+    private readonly LogEcho? _echo;
     private readonly Channel<Line> _lines;
     private readonly Task _writing;
     private long _dropped;
@@ -29,7 +29,7 @@ internal sealed class EventLog : IAsyncDisposable
         string path, TimeProvider clock, TextWriter? echo = null, long maxFileBytes = LogFiles.DefaultMaxBytes)
     {
         _clock = clock;
-        _echo = echo;
+        _echo = echo is null ? null : new LogEcho(echo);
         _files = new LogFiles(path, maxFileBytes);
         _lines = Channel.CreateBounded<Line>(new BoundedChannelOptions(MaxWaitingLines) { SingleReader = true });
         _writing = Task.Run(WriteLinesAsync);
@@ -51,6 +51,7 @@ internal sealed class EventLog : IAsyncDisposable
     {
         if (!_lines.Writer.TryComplete()) return;
         await Task.WhenAny(_writing, Task.Delay(StopPatience));
+        if (_echo is not null) await _echo.CompleteAsync();
     }
 
     /// <summary>The text with control characters, and what else disguises a line, made visible.</summary>
@@ -92,15 +93,7 @@ internal sealed class EventLog : IAsyncDisposable
         string time = at.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", CultureInfo.InvariantCulture);
         string line = $"{time} {Escape(text)}\n";
         _files.Append(line);
-        try
-        {
-            _echo?.Write(line);
-        }
-        catch (IOException)
-        {
-            // Whoever read standard error has gone; the file has the line.
-            _echo = null;
-        }
+        _echo?.Write(line);
     }
 
     private readonly record struct Line(DateTimeOffset At, string Text);

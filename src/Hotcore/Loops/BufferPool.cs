@@ -18,6 +18,7 @@ internal sealed class BufferPool
 
     private readonly Stack<byte[]> _small = new(MostFreeSmall);
     private readonly Stack<byte[]> _large = new(MostFreeLarge);
+    private long _letGoBytes;
 
     /// <summary>How many buffers are out at the moment.</summary>
     public int RentedCount { get; private set; }
@@ -37,10 +38,18 @@ internal sealed class BufferPool
             throw new ArgumentException($"A buffer of {buffer.Length} bytes was never rented here.", nameof(buffer));
     }
 
-    private static void Keep(Stack<byte[]> free, byte[] buffer, int most)
+    /// <summary>Any thread: how many bytes were left to the garbage collector so far, here and by <see cref="CountLetGo"/>.</summary>
+    public long LetGoBytes => Volatile.Read(ref _letGoBytes);
+
+    /// <summary>Counts what another pool of the same loop let go of.</summary>
+    public void CountLetGo(int bytes) => Volatile.Write(ref _letGoBytes, _letGoBytes + bytes);
+
+    private void Keep(Stack<byte[]> free, byte[] buffer, int most)
     {
         if (free.Count < most)
             free.Push(buffer);
+        else
+            CountLetGo(buffer.Length);
     }
 
     private byte[] Rent(Stack<byte[]> free, int bytes)

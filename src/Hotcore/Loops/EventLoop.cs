@@ -145,15 +145,9 @@ internal sealed class EventLoop : Registration, IDisposable
 
     private unsafe int TakeEvents()
     {
-        // Under load there is nearly always something: look without the cost of a transition that may block.
-        var count = Libc.epoll_poll(_epoll, _events.Pointer, EventsPerRound, 0);
-        if (count <= 0 && _scheduledNext.Count == 0 && _posted.IsEmpty)
-        {
-            NowMilliseconds = Environment.TickCount64;
-            var timeout = Timers.MillisecondsUntilNextVisit(NowMilliseconds);
-            count = Libc.epoll_wait(_epoll, _events.Pointer, EventsPerRound, timeout);
-        }
-
+        var mayWait = _scheduledNext.Count == 0 && _posted.IsEmpty;
+        var timeout = mayWait ? Timers.MillisecondsUntilNextVisit(Environment.TickCount64) : 0;
+        var count = Libc.epoll_wait(_epoll, _events.Pointer, EventsPerRound, timeout);
         NowMilliseconds = Environment.TickCount64;
         return count;
     }

@@ -65,14 +65,6 @@ internal static unsafe partial class Libc
     [LibraryImport("libc", SetLastError = true)]
     public static partial int epoll_wait(int epoll, void* events, int maximum, int timeoutMilliseconds);
 
-    /// <summary>
-    /// <see cref="epoll_wait"/> for a timeout of zero only: it returns well within a microsecond or so, and skipping the
-    /// transition is what makes polling before blocking pay.
-    /// </summary>
-    [SuppressGCTransition]
-    [LibraryImport("libc", EntryPoint = "epoll_wait")]
-    public static partial int epoll_poll(int epoll, void* events, int maximum, int zero);
-
     [LibraryImport("libc", SetLastError = true)]
     public static partial int eventfd(uint initial, int flags);
 

@@ -74,6 +74,8 @@ internal sealed class MappingFile : IDisposable
     public void Append(ReadOnlySpan<byte> lines, int count, MappingSnapshot before)
     {
         FinishCompaction();
+        // Without a name in the folder, what is written here would be gone with this process.
+        _mustRewrite |= !File.Exists(_path);
         if (_mustRewrite) Rewrite(before);
         try
         {
@@ -148,7 +150,6 @@ internal sealed class MappingFile : IDisposable
             _log($"{_path} is damaged ({what}): the {Loaded.Count} mappings of its whole lines are used");
             return false;
         }
-        if (_length == 0) return false;
         if (reader.TornLength > 0) _log($"{_path} ended in an unfinished line of {reader.TornLength} bytes: cut off");
         _file = File.OpenHandle(_path, FileMode.Open, FileAccess.ReadWrite, FileShare.Read);
         File.SetUnixFileMode(_file, OwnerOnly);

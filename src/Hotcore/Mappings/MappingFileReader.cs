@@ -51,7 +51,18 @@ internal sealed class MappingFileReader
         {
             reader.ReadError = failure.Message;
         }
+        reader.JudgeEnd();
         return reader;
+    }
+
+    /// <summary>
+    /// An append that a crash cut off is the beginning of a line, in a file that has its header. Anything else at the end,
+    /// the zeros of a power loss for one, is damage and worth keeping.
+    /// </summary>
+    private void JudgeEnd()
+    {
+        bool isCutLine = !_lineTooLong && _line.AsSpan(0, _lineLength).IndexOfAnyExceptInRange((byte)' ', (byte)'~') < 0;
+        if (WholeLength == 0 || !isCutLine) DamagedLines++;
     }
 
     private void Take(ReadOnlySpan<byte> bytes)

@@ -133,14 +133,14 @@ internal sealed class ClientConnection
     }
 
     /// <summary>
-    /// hotcore is stopping and the client is idle: ends it, unless it was accepted just now and has still to say what it came
-    /// for.
+    /// hotcore is stopping: ends the client if it is idle. One that was accepted just now, or is in the middle of a head, has a
+    /// moment left to say what it came for.
     /// </summary>
-    public void EndIdle()
+    public void Drain()
     {
-        if (_servedRequests > 0)
+        if (IdleNode.List is not null && _servedRequests > 0)
             End();
-        else
+        else if (IdleNode.List is not null || _exchange?.HasHead == false)
             Connection.Loop.Timers.Set(Connection.Readable, Connection.Loop.NowMilliseconds + Timeouts.Drain);
     }
 
@@ -309,8 +309,9 @@ internal sealed class ClientConnection
     }
 
     /// <summary>
-    /// A client that finished sending may be gone, or may still read: only a send would tell. As long as its answer makes
-    /// progress it is served; when nothing moves for a while it counts as gone.
+    /// A client that finished sending may be gone, or may still read: only a send would tell. It may wait for its answer to
+    /// begin for as long as any other (the kernel's keep-alive finds out about one that is gone); when an answer that has begun
+    /// then makes no progress for a while, an event stream say, it counts as gone.
     /// </summary>
     private sealed class HalfClosedDeadline(ClientConnection client) : Deadline
     {
@@ -326,7 +327,7 @@ internal sealed class ClientConnection
         {
             if (client._exchange is not { } exchange)
                 return;
-            if (client.Connection.SentBytes == _sentBefore)
+            if (exchange.HasBegunAnswer && client.Connection.SentBytes == _sentBefore)
                 exchange.Abandon();
             else
                 Begin();

@@ -47,6 +47,9 @@ internal sealed class Exchange
     /// <summary>Sending it a second time does no harm, and all of it is at hand: idempotent (RFC 9110 9.2.2), without a body.</summary>
     public bool MayBeSentAgain { get; private set; }
 
+    /// <summary>The request's head is complete.</summary>
+    public bool HasHead { get; private set; }
+
     /// <summary>All of the request, its body too, is with the upstream.</summary>
     public bool HasSentRequest { get; set; }
 
@@ -63,12 +66,13 @@ internal sealed class Exchange
         RequestParser.Reset();
         (AnswersHead, IsHttp10, WantsHtml, HasBody) = (false, false, false, false);
         (WantsUpgrade, IsPersistent, MayBeSentAgain) = (false, false, false);
-        (HasSentRequest, HasBegunAnswer, IsAbandoned, Upstream) = (false, false, false, null);
+        (HasHead, HasSentRequest, HasBegunAnswer, IsAbandoned, Upstream) = (false, false, false, false, null);
     }
 
     /// <summary>The head is complete: notes what must outlive it.</summary>
     public void RememberHead()
     {
+        HasHead = true;
         AnswersHead = Request.IsHead;
         IsHttp10 = Request.MinorVersion == 0;
         HasBody = Request.HasBody;

@@ -48,7 +48,7 @@ internal static class Forwarder
         ClientConnection client, Exchange exchange, Mapping mapping, UpstreamConnection upstream, HeadResult received,
         LoopTask<BodyCopyResult> sending)
     {
-        if (received == HeadResult.Malformed || (exchange.Response.Status == 101 && !exchange.WantsUpgrade))
+        if (received == HeadResult.Malformed || (exchange.Response.Status == 101 && !IsAgreed(exchange)))
             return FailAsync(client, exchange, ErrorPage.BadAnswer(mapping), upstream, sending);
         if (received == HeadResult.Died)
             return FailAsync(client, exchange, ErrorPage.NoAnswer(mapping), upstream, sending);
@@ -137,6 +137,7 @@ internal static class Forwarder
         var framing = FramingForClient(exchange);
         var staysOpen = client.StaysOpen(exchange) && framing != BodyFraming.UntilClose && exchange.HasSentRequest;
         var sentBefore = client.Connection.SentBytes;
+        exchange.HasBegunAnswer = true;
         HeadWriter.WriteResponse(client.Output, response, framing, ClientConnection.ConnectionField(exchange, staysOpen));
         exchange.ResponseBody.Reset(response.Framing, response.ContentLength);
         var result = await BodyCopier.CopyAsync(
@@ -157,6 +158,7 @@ internal static class Forwarder
         if (result == BodyCopyResult.SourceInvalid && client.Connection.SentBytes == sentBefore)
         {
             client.Output.Release(); // Nothing of it has left: there is still time to say so.
+            exchange.HasBegunAnswer = false;
             return await client.AnswerAsync(exchange, ErrorPage.BadAnswer(mapping));
         }
 
@@ -179,6 +181,15 @@ internal static class Forwarder
         upstream.Close();
         exchange.Upstream = null;
         return false;
+    }
+
+    /// <summary>Whether the upstream switches to a protocol that the client asked for, as it must (RFC 9110 7.8).</summary>
+    private static bool IsAgreed(Exchange exchange)
+    {
+        if (!exchange.WantsUpgrade || exchange.Response.Fields.FindSingle(KnownField.Upgrade, out var chosen) != 1)
+            return false;
+        exchange.Request.Fields.FindSingle(KnownField.Upgrade, out var offered);
+        return ListValue.Contains(offered, chosen);
     }
 
     /// <summary>There is no answer to pass on: says so, unless an answer has begun or the request itself was at fault.</summary>

@@ -68,14 +68,15 @@ internal sealed class Listener : Registration
     public void Start() =>
         _loop.Events.Register(this, Descriptor, Libc.EPOLLIN | Libc.EPOLLEXCLUSIVE);
 
-    /// <summary>On the loop: accepts what is waiting already, and no more.</summary>
+    /// <summary>On the loop: waits for no more connections.</summary>
     public void Stop()
     {
         _isStopped = true;
-        if (Slot >= 0)
-            AcceptWaiting(int.MaxValue);
         _loop.Events.Unregister(this, Descriptor);
     }
+
+    /// <summary>On the loop, after <see cref="Stop"/>: accepts what the kernel has accepted already.</summary>
+    public void AcceptLast() => AcceptWaiting(int.MaxValue);
 
     internal override void OnEvents(uint events) => AcceptWaiting(AcceptsPerTurn);
 

@@ -14,6 +14,7 @@ internal sealed class Proxy : IDisposable
     private readonly ProxyLoop[] _loops;
     private readonly List<Socket> _sockets = [];
     private readonly List<(ProxyLoop Loop, Listener Listener)> _listeners = [];
+    private readonly MemoryReturn _memoryReturn;
     private readonly Action<string> _report;
 
     /// <summary>Makes and starts the loops; nothing listens yet. <paramref name="report"/> is called on loops and must not block.</summary>
@@ -24,6 +25,7 @@ internal sealed class Proxy : IDisposable
         _loops = [.. Enumerable.Range(0, loops).Select(n => new ProxyLoop(n, router, activity, _budget, report))];
         foreach (var loop in _loops)
             loop.Start();
+        _memoryReturn = new MemoryReturn(() => _loops.Sum(loop => loop.Events.Buffers.LetGoBytes));
     }
 
     /// <summary>The loops; they stay this object's own. For tests, which look into them.</summary>
@@ -54,9 +56,11 @@ internal sealed class Proxy : IDisposable
     /// <summary>Stops accepting everywhere; clients that are connected stay.</summary>
     public async Task StopListeningAsync()
     {
-        await Task.WhenAll(_listeners.Select(StopAsync));
-        _listeners.Clear();
+        await Task.WhenAll(_listeners.Select(pair => RunOn(pair.Loop, pair.Listener.Stop)));
+        // Once more, and then close without delay: what is in the kernel's queue at that instant is reset.
+        await Task.WhenAll(_listeners.Select(pair => RunOn(pair.Loop, pair.Listener.AcceptLast)));
         CloseSockets();
+        _listeners.Clear();
     }
 
     /// <summary>
@@ -77,6 +81,7 @@ internal sealed class Proxy : IDisposable
     /// <summary>Ends the loops; what is still open is cut.</summary>
     public void Dispose()
     {
+        _memoryReturn.Dispose();
         CloseSockets();
         foreach (var loop in _loops)
             loop.Stop();
@@ -84,15 +89,15 @@ internal sealed class Proxy : IDisposable
             loop.Dispose();
     }
 
-    private static Task StopAsync((ProxyLoop Loop, Listener Listener) pair)
+    private static Task RunOn(ProxyLoop loop, Action action)
     {
-        var stopped = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        pair.Loop.Events.Post(() =>
+        var done = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        loop.Events.Post(() =>
         {
-            pair.Listener.Stop();
-            stopped.SetResult();
+            action();
+            done.SetResult();
         });
-        return stopped.Task;
+        return done.Task;
     }
 
     private void CloseSockets()

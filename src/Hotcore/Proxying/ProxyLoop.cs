@@ -11,6 +11,7 @@ namespace Hotcore.Proxying;
 internal sealed class ProxyLoop : IDisposable
 {
     private const int MostFreeExchanges = 256;
+    private const int ExchangeBytes = 16 * 1024;
 
     private readonly Thread _thread;
     private readonly LinkedList<ClientConnection> _clients = new();
@@ -90,6 +91,8 @@ internal sealed class ProxyLoop : IDisposable
     {
         if (_freeExchanges.Count < MostFreeExchanges)
             _freeExchanges.Push(exchange);
+        else
+            Events.Buffers.CountLetGo(ExchangeBytes);
     }
 
     /// <summary>Closes up to <paramref name="most"/> clients that have been idle for longest; returns how many.</summary>
@@ -118,8 +121,8 @@ internal sealed class ProxyLoop : IDisposable
         Events.Post(() =>
         {
             IsDraining = true;
-            foreach (var client in _idle.ToArray())
-                client.EndIdle();
+            foreach (var client in _clients.ToArray())
+                client.Drain();
             Upstreams.CloseIdle();
             if (_clients.Count == 0)
                 _drained.TrySetResult();

@@ -26,6 +26,7 @@ public sealed class AuthorityTests
     [InlineData("")]
     [InlineData(".")]
     [InlineData(".:80")]
+    [InlineData("a.com..")]
     [InlineData(":80")]
     [InlineData("a b")]
     [InlineData("a,b")]

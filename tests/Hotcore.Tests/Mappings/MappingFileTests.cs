@@ -41,7 +41,8 @@ public sealed class MappingFileTests : IDisposable
     [Fact]
     public void Every_prefix_of_a_file_loads_and_keeps_all_whole_lines()
     {
-        for (int length = 0; length <= Three.Length; length++)
+        // A file that has lost its header is another matter: that is damage.
+        for (int length = "hotcore mappings 1\n".Length; length <= Three.Length; length++)
         {
             string prefix = Three[..length];
             Put(prefix);
@@ -59,6 +60,20 @@ public sealed class MappingFileTests : IDisposable
             Assert.Equal(whole.Length == 0 ? "hotcore mappings 1\n" : whole, File.ReadAllText(FilePath));
         }
         Assert.Empty(Directory.GetFiles(_folder.Path, "*damaged*"));
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("\0\0\0\0\0\0\0\0")]
+    [InlineData("hotcore mapp")]
+    [InlineData("hotcore mappings 1\n\0\0\0\0\0\0\0\0")]
+    public void What_no_unfinished_append_leaves_behind_is_damage_and_set_aside(string content)
+    {
+        Put(content);
+        Assert.Empty(Load());
+        string aside = Assert.Single(Directory.GetFiles(_folder.Path, "*damaged*"));
+        Assert.Equal(content, File.ReadAllText(aside));
+        Assert.Equal("hotcore mappings 1\n", File.ReadAllText(FilePath));
     }
 
     [Fact]
