@@ -35,7 +35,7 @@ internal sealed class CertificateRenewal : IAsyncDisposable
     /// </summary>
     public Task Start()
     {
-        Task loaded = Task.Run(LoadAll);
+        Task loaded = LoadAsync();
         _deciding = DecideAgainAndAgainAsync(loaded);
         return loaded;
     }
@@ -77,6 +77,9 @@ internal sealed class CertificateRenewal : IAsyncDisposable
         _domains.TryGetValue(domain, out DomainRenewal? renewal)
             ? renewal.Settled
             : Task.CompletedTask;
+
+    /// <summary>The first half of <see cref="Start"/>: takes up what is mapped and loads what is there.</summary>
+    internal Task LoadAsync() => Task.Run(LoadAll);
 
     /// <summary>Begins all that is due now. The task completes when what was begun has ended, well or not.</summary>
     internal Task DecideAsync()
