@@ -14,6 +14,7 @@ internal sealed class CertificateRenewal : ICertificateOrigin, IAsyncDisposable
     private static readonly TimeSpan ShortestWait = TimeSpan.FromSeconds(1);
 
     private readonly ConcurrentDictionary<DomainName, DomainRenewal> _domains = [];
+    private readonly ConcurrentDictionary<DomainName, Task> _brokenOff = [];
     private readonly RenewalParts _parts;
     private readonly Func<MappingSnapshot> _mappings;
     private readonly CancellationTokenSource _stopping = new();
@@ -34,7 +35,7 @@ internal sealed class CertificateRenewal : ICertificateOrigin, IAsyncDisposable
     /// </summary>
     public Task Start()
     {
-        Task loaded = Task.Run(LoadAll);
+        Task loaded = LoadAsync();
         _deciding = DecideAgainAndAgainAsync(loaded);
         return loaded;
     }
@@ -45,9 +46,7 @@ internal sealed class CertificateRenewal : ICertificateOrigin, IAsyncDisposable
         lock (_changing)
         {
             if (_stopping.IsCancellationRequested) return;
-            DomainRenewal renewal = _domains.GetOrAdd(domain, name => new DomainRenewal(name, _parts));
-            renewal.Want();
-            Begin(renewal);
+            Begin(_domains.GetOrAdd(domain, Create));
         }
     }
 
@@ -56,9 +55,12 @@ internal sealed class CertificateRenewal : ICertificateOrigin, IAsyncDisposable
     {
         lock (_changing)
         {
-            if (!_domains.TryGetValue(domain, out DomainRenewal? renewal)) return;
+            if (!_domains.TryRemove(domain, out DomainRenewal? renewal)) return;
             renewal.Drop();
-            if (!renewal.IsRunning) _domains.TryRemove(domain, out _);
+            if (renewal.Running.IsCompleted) return;
+            _brokenOff[domain] = renewal.Running;
+            renewal.Running.ContinueWith(
+                ended => _brokenOff.TryRemove(new(domain, ended)), TaskScheduler.Default);
         }
     }
 
@@ -66,7 +68,7 @@ internal sealed class CertificateRenewal : ICertificateOrigin, IAsyncDisposable
     public bool MayCome(DomainName domain) => StateOf(domain).Condition == CertificateCondition.Pending;
 
     public CertificateState StateOf(DomainName domain) =>
-        _domains.TryGetValue(domain, out DomainRenewal? renewal) && renewal.IsWanted
+        _domains.TryGetValue(domain, out DomainRenewal? renewal)
             ? renewal.StateAt(_parts.Clock.GetUtcNow())
             : CertificateState.None;
 
@@ -75,9 +77,12 @@ internal sealed class CertificateRenewal : ICertificateOrigin, IAsyncDisposable
     /// a domain that is not looked after.
     /// </summary>
     public Task WhenSettled(DomainName domain) =>
-        _domains.TryGetValue(domain, out DomainRenewal? renewal) && renewal.IsWanted
+        _domains.TryGetValue(domain, out DomainRenewal? renewal)
             ? renewal.Settled
             : Task.CompletedTask;
+
+    /// <summary>The first half of <see cref="Start"/>: takes up what is mapped and loads what is there.</summary>
+    internal Task LoadAsync() => Task.Run(LoadAll);
 
     /// <summary>Begins all that is due now. The task completes when what was begun has ended, well or not.</summary>
     internal Task DecideAsync()
@@ -100,7 +105,8 @@ internal sealed class CertificateRenewal : ICertificateOrigin, IAsyncDisposable
             _stopping.Cancel();
             foreach (DomainRenewal renewal in _domains.Values) renewal.Drop();
         }
-        await Task.WhenAll([_deciding, .. _domains.Values.Select(renewal => renewal.Running)]).ConfigureAwait(false);
+        IEnumerable<Task> running = _domains.Values.Select(renewal => renewal.Running);
+        await Task.WhenAll([_deciding, .. running, .. _brokenOff.Values]).ConfigureAwait(false);
         _stopping.Dispose();
         _parts.Authority.Dispose();
     }
@@ -109,7 +115,12 @@ internal sealed class CertificateRenewal : ICertificateOrigin, IAsyncDisposable
     {
         foreach (Mapping mapping in _mappings().All)
         {
-            _domains.GetOrAdd(mapping.Domain, name => new DomainRenewal(name, _parts));
+            lock (_changing)
+            {
+                // It may have been removed meanwhile; what is removed later goes through Forget.
+                bool isMapped = _mappings().Find(mapping.Domain) is not null;
+                if (isMapped && !_stopping.IsCancellationRequested) _domains.GetOrAdd(mapping.Domain, Create);
+            }
         }
         var options = new ParallelOptions { MaxDegreeOfParallelism = Environment.ProcessorCount };
         Parallel.ForEach(_domains.Values, options, renewal => renewal.LoadFirst());
@@ -149,15 +160,9 @@ internal sealed class CertificateRenewal : ICertificateOrigin, IAsyncDisposable
     private Task Begin(DomainRenewal renewal)
     {
         if (!renewal.IsDue(_parts.Clock.GetUtcNow())) return Task.CompletedTask;
-        return renewal.Begin(Ended);
+        return renewal.Begin();
     }
 
-    private void Ended(DomainRenewal renewal)
-    {
-        lock (_changing)
-        {
-            if (!renewal.IsWanted) _domains.TryRemove(renewal.Domain, out _);
-            else if (renewal.WasBrokenOff && !_stopping.IsCancellationRequested) Begin(renewal);
-        }
-    }
+    private DomainRenewal Create(DomainName domain) =>
+        new(domain, _parts, _brokenOff.GetValueOrDefault(domain, Task.CompletedTask));
 }

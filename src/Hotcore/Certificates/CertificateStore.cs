@@ -43,12 +43,8 @@ internal sealed class CertificateStore
         return $"{name[..150]}~{Convert.ToHexStringLower(SHA256.HashData(Encoding.ASCII.GetBytes(name)))[..32]}";
     }
 
-    /// <summary>Tells one content of a domain's file from the next, without reading it; default for none.</summary>
-    public DateTime StampOf(DomainName domain)
-    {
-        string path = PathOf(domain);
-        return File.Exists(path) ? File.GetLastWriteTimeUtc(path) : default;
-    }
+    /// <summary>Tells one content of a domain's file from the next, and from none, without reading it.</summary>
+    public DateTime StampOf(DomainName domain) => File.GetLastWriteTimeUtc(PathOf(domain));
 
     /// <summary>
     /// The certificate of a domain, be it expired; null where there is none that can be used. A file that is

@@ -7,23 +7,22 @@ namespace Hotcore.Certificates;
 /// One domain's job: loads its certificate, asks the CA when to renew it, renews it, and remembers what failed. One
 /// run at a time; whatever goes wrong in it stays in it. <see cref="CertificateRenewal"/> says when it runs.
 /// </summary>
-internal sealed class DomainRenewal(DomainName domain, RenewalParts parts)
+/// <param name="domain">The domain.</param>
+/// <param name="parts">What it works with.</param>
+/// <param name="predecessor">The last run of an earlier job for the domain, which has to end before this one's first.</param>
+internal sealed class DomainRenewal(DomainName domain, RenewalParts parts, Task predecessor)
 {
     private readonly Lock _loading = new();
-    private volatile TaskCompletionSource _settled = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private CancellationTokenSource _wanting = new();
+    private readonly TaskCompletionSource _settled = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly CancellationTokenSource _dropping = new();
     private volatile Facts _facts = new();
 
     public DomainName Domain => domain;
 
-    public bool IsWanted { get; private set; } = true;
-
-    public Task Running { get; private set; } = Task.CompletedTask;
+    /// <summary>The newest run, perhaps ended.</summary>
+    public Task Running { get; private set; } = predecessor;
 
     public bool IsRunning { get; private set; }
-
-    /// <summary>Whether the last run ended because the domain was dropped meanwhile.</summary>
-    public bool WasBrokenOff { get; private set; }
 
     public Task Settled => _settled.Task;
 
@@ -41,21 +40,11 @@ internal sealed class DomainRenewal(DomainName domain, RenewalParts parts)
         }
     }
 
-    /// <summary>The domain is mapped, perhaps again.</summary>
-    public void Want()
-    {
-        if (IsWanted) return;
-        IsWanted = true;
-        _wanting = new CancellationTokenSource();
-        if (_facts.Certificate is null) _settled = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    }
-
-    /// <summary>The domain is no longer mapped: what runs is broken off.</summary>
+    /// <summary>The domain is no longer mapped: what runs is broken off, and nothing is begun.</summary>
     public void Drop()
     {
-        IsWanted = false;
         _settled.TrySetResult();
-        _wanting.Cancel();
+        _dropping.Cancel();
     }
 
     public CertificateState StateAt(DateTimeOffset now)
@@ -72,7 +61,7 @@ internal sealed class DomainRenewal(DomainName domain, RenewalParts parts)
 
     public bool IsDue(DateTimeOffset now)
     {
-        if (IsRunning || !IsWanted) return false;
+        if (IsRunning || _dropping.IsCancellationRequested) return false;
         Facts facts = _facts;
         if (!facts.IsLoaded) return true;
         bool isDue = IsIssuanceDue(facts, now) || IsCheckDue(facts, now);
@@ -81,16 +70,15 @@ internal sealed class DomainRenewal(DomainName domain, RenewalParts parts)
     }
 
     /// <summary>Starts a run on the thread pool. The task never fails.</summary>
-    public Task Begin(Action<DomainRenewal> ended)
+    public Task Begin()
     {
-        (IsRunning, WasBrokenOff) = (true, false);
-        CancellationToken cancellation = _wanting.Token;
+        Task before = Running;
+        IsRunning = true;
         Running = Task.Run(async () =>
         {
-            await RunAsync(cancellation).ConfigureAwait(false);
-            WasBrokenOff = cancellation.IsCancellationRequested;
+            await before.ConfigureAwait(false);
+            await RunAsync(_dropping.Token).ConfigureAwait(false);
             IsRunning = false;
-            ended(this);
         });
         return Running;
     }
@@ -192,7 +180,7 @@ internal sealed class DomainRenewal(DomainName domain, RenewalParts parts)
             parts.Records.Save(domain, record);
         }
         _facts = _facts with { Record = record, Certificate = kept, NextCheck = default };
-        parts.Publish(domain, certificate);
+        if (!_dropping.IsCancellationRequested) parts.Publish(domain, certificate);
         _settled.TrySetResult();
     }
 

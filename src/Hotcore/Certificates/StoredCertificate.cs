@@ -75,7 +75,7 @@ internal sealed class StoredCertificate
             if (error.Length == 0) certificate = new StoredCertificate(domain, pem, chain, key!);
         }
         catch (Exception failure) when (failure is CryptographicException or AsnContentException or ArgumentException
-            or FormatException)
+            or FormatException or NotSupportedException)
         {
             error = $"it cannot be read ({failure.Message})";
         }

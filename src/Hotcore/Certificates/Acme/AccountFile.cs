@@ -37,7 +37,8 @@ internal sealed class AccountFile
             {
                 return (ReadKey(text), ReadUrl(text));
             }
-            catch (Exception failure) when (failure is CryptographicException or ArgumentException)
+            catch (Exception failure) when (failure is CryptographicException or ArgumentException
+                or NotSupportedException)
             {
                 string aside = DurableFile.SetAside(Path, _clock.GetUtcNow());
                 _log($"the key of the account at the CA is damaged ({failure.Message}): kept as {aside}, a new one is made");

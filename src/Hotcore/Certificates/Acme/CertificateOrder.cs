@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Buffers.Text;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
@@ -15,6 +16,9 @@ namespace Hotcore.Certificates.Acme;
 internal sealed class CertificateOrder(
     AcmeAccount account, AcmeSettings settings, ChallengeBoards boards, TimeProvider clock, DomainName domain, ChallengeKind kind)
 {
+    private static readonly SearchValues<char> TokenCharacters =
+        SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_");
+
     private static readonly TimeSpan LongestPoll = TimeSpan.FromSeconds(5);
 
     private readonly DateTimeOffset _deadline = clock.GetUtcNow() + settings.Patience;
@@ -83,7 +87,7 @@ internal sealed class CertificateOrder(
         string name = kind == ChallengeKind.Http ? "http-01" : "tls-alpn-01";
         ChallengeDocument? challenge = authorization.Challenges?.FirstOrDefault(offered => offered?.Type == name);
         if (challenge is null) throw new AcmeFailure($"the CA offers no {name} for {domain}") { MayPassOtherwise = true };
-        bool isToken = challenge.Token is { Length: > 0 and <= 256 } token && Base64Url.IsValid(token);
+        bool isToken = challenge.Token is { Length: > 0 and <= 256 } token && !token.AsSpan().ContainsAnyExcept(TokenCharacters);
         return isToken ? challenge : throw new AcmeFailure($"the CA's token for {domain} is none");
     }
 
