@@ -89,8 +89,18 @@ internal static class AuthorityCertificate
         if (hash is null) return false;
         AsnReader fields = new AsnReader(certificate.RawData, AsnEncodingRules.DER).ReadSequence();
         ReadOnlyMemory<byte> signed = fields.ReadEncodedValue();
+        // The algorithm stands outside of what is signed, and inside: they have to be the same (RFC 5280 4.1.1.2).
+        return fields.ReadEncodedValue().Span.SequenceEqual(FindSignedAlgorithm(signed).Span)
+            && key.HasSigned(signed.Span, fields.ReadBitString(out _), hash.Value);
+    }
+
+    private static ReadOnlyMemory<byte> FindSignedAlgorithm(ReadOnlyMemory<byte> signed)
+    {
+        AsnReader fields = new AsnReader(signed, AsnEncodingRules.DER).ReadSequence();
+        // The version comes first, where it is written at all; then the serial number.
+        if (fields.PeekTag().HasSameClassAndValue(new Asn1Tag(TagClass.ContextSpecific, 0))) _ = fields.ReadEncodedValue();
         _ = fields.ReadEncodedValue();
-        return key.HasSigned(signed.Span, fields.ReadBitString(out _), hash.Value);
+        return fields.ReadEncodedValue();
     }
 
     private static bool MaySign(X509Certificate2 certificate)

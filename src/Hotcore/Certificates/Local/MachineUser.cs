@@ -10,6 +10,8 @@ namespace Hotcore.Certificates.Local;
 /// <param name="SudoIds">The numbers of user and group when root acts for this user; null where the user acts.</param>
 internal sealed record MachineUser(string Name, string Home, (uint User, uint Group)? SudoIds)
 {
+    private const int NoSuchEntry = 2; // getent(1)
+
     /// <param name="isPrivileged">Whether this process is root's.</param>
     /// <param name="environment">Reads an environment variable: SUDO_USER, HOME.</param>
     /// <exception cref="ProgramFailure">Who called sudo is not a user of this machine.</exception>
@@ -56,11 +58,25 @@ internal sealed record MachineUser(string Name, string Home, (uint User, uint Gr
     private static MachineUser FindByName(string name)
     {
         // Not the file of passwords: users may come from elsewhere.
-        string[] fields = OutsideProgram.Run("getent", "passwd", name).Trim().Split(':');
+        string[] fields = AskSystem(name).Trim().Split(':');
         if (fields.Length == 7
             && uint.TryParse(fields[2], NumberStyles.None, CultureInfo.InvariantCulture, out uint user)
             && uint.TryParse(fields[3], NumberStyles.None, CultureInfo.InvariantCulture, out uint group))
             return new MachineUser(fields[0], fields[5], (user, group));
-        throw new ProgramFailure($"getent does not tell who {name} is");
+        throw NotKnown(name);
     }
+
+    private static string AskSystem(string name)
+    {
+        try
+        {
+            return OutsideProgram.Run("getent", "passwd", name);
+        }
+        catch (ProgramFailure failure) when (failure.ExitCode == NoSuchEntry)
+        {
+            throw NotKnown(name);
+        }
+    }
+
+    private static ProgramFailure NotKnown(string name) => new($"getent does not know who {name} is");
 }

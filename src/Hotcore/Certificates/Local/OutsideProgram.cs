@@ -43,7 +43,8 @@ internal static class OutsideProgram
         }
         if (process.ExitCode == 0) return output.Result;
         string said = LastLine(error.Result) ?? LastLine(output.Result) ?? $"it ended with exit code {process.ExitCode}";
-        throw new ProgramFailure(said.StartsWith(name, StringComparison.Ordinal) ? said : $"{name}: {said}");
+        throw new ProgramFailure(
+            said.StartsWith(name, StringComparison.Ordinal) ? said : $"{name}: {said}", process.ExitCode);
     }
 
     private static string? LastLine(string text) =>
@@ -51,4 +52,9 @@ internal static class OutsideProgram
 }
 
 /// <summary>Why a program did not do what it was run for, in one line.</summary>
-internal sealed class ProgramFailure(string message) : Exception(message);
+/// <param name="message">The line.</param>
+/// <param name="exitCode">How it ended, or null where it did not run or not end.</param>
+internal sealed class ProgramFailure(string message, int? exitCode = null) : Exception(message)
+{
+    public int? ExitCode { get; } = exitCode;
+}

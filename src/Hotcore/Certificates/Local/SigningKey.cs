@@ -65,6 +65,7 @@ internal sealed class SigningKey : IDisposable
         return null;
     }
 
+    /// <summary>A damaged key may claim to be of another kind, or of a curve that nobody knows.</summary>
     private static bool TryImport(AsymmetricAlgorithm key, string pem)
     {
         try
@@ -72,7 +73,7 @@ internal sealed class SigningKey : IDisposable
             key.ImportFromPem(pem);
             return true;
         }
-        catch (Exception notThisKind) when (notThisKind is ArgumentException or CryptographicException)
+        catch (Exception damage) when (damage is ArgumentException or CryptographicException or PlatformNotSupportedException)
         {
             return false;
         }

@@ -39,10 +39,10 @@ internal sealed class SystemStore(string root, bool isPrivileged, string sudoCom
         if (HasFile(path, pem) && IsGathered(family, pem)) return new TrustStep(Name, TrustOutcome.AlreadySo, path);
         if (!isPrivileged) return NeedsRoot();
         WriteBesideAndRename(path, pem);
-        OutsideProgram.Run(Path.Combine(root, family.Program));
+        OutsideProgram.Run(Path.Combine(root, family.Gatherer));
         return IsGathered(family, pem)
             ? new TrustStep(Name, TrustOutcome.Done, path)
-            : new TrustStep(Name, TrustOutcome.Failed, $"{family.Program} left {path} out");
+            : new TrustStep(Name, TrustOutcome.Failed, $"{family.Gatherer} left {path} out");
     });
 
     /// <summary>Takes out every CA that hotcore made for a user. Never throws: the step says how it went.</summary>
@@ -56,13 +56,13 @@ internal sealed class SystemStore(string root, bool isPrivileged, string sudoCom
             return new TrustStep(Name, TrustOutcome.AlreadySo, folder);
         if (!isPrivileged) return NeedsRoot();
         foreach (string file in files) File.Delete(file);
-        OutsideProgram.Run(Path.Combine(root, family.Program), family.RemoveArguments);
+        OutsideProgram.Run(Path.Combine(root, family.Gatherer), family.RemoveArguments);
         return new TrustStep(Name, TrustOutcome.Done, folder);
     });
 
     private TrustStep Attempt(Func<Family, TrustStep> step)
     {
-        Family? family = Families.FirstOrDefault(known => File.Exists(Path.Combine(root, known.Program)));
+        Family? family = Families.FirstOrDefault(known => File.Exists(Path.Combine(root, known.Gatherer)));
         if (family is null)
         {
             return new TrustStep(Name, TrustOutcome.Failed,
@@ -144,5 +144,5 @@ internal sealed class SystemStore(string root, bool isPrivileged, string sudoCom
     }
 
     /// <summary>A family of distributions: where its CAs are put in, where they are gathered, and what gathers them.</summary>
-    private sealed record Family(string Folder, string Gathered, string Program, string[] RemoveArguments);
+    private sealed record Family(string Folder, string Gathered, string Gatherer, string[] RemoveArguments);
 }
