@@ -165,22 +165,27 @@ internal sealed class Daemon : IAsyncDisposable
 
     private async Task OpenCertificatesAsync()
     {
-        if (_options.IsLocal) return;
         try
         {
-            _https = new Https(_options.Acme, _options.Paths.Certificates, _mappings!, _clock, _log!.Write);
+            _https = _options.IsLocal
+                ? new LocalHttps(
+                    _options.Paths.LocalAuthority, _mappings!, Environment.GetEnvironmentVariable, _clock, _log!.Write)
+                : AcmeHttps.Create(_options.Acme, _options.Paths.Certificates, _mappings!, _clock, _log!.Write);
             _mappings!.WhenChanged = _https.Follow;
+            _status!.Certificates = new CertificateStatus(_https.Describe, _https.NeedsAttention);
             await _https.StartAsync();
         }
         catch (Exception failure) when (failure is TlsUnavailableException or IOException or UnauthorizedAccessException)
         {
-            throw new StartFailure($"HTTPS cannot be offered: {failure.Message}", failure);
+            // For development, plain HTTP is better than nothing; a server without HTTPS is not what anybody asked for.
+            if (!_options.IsLocal) throw new StartFailure($"HTTPS cannot be offered: {failure.Message}", failure);
+            _log!.Write($"no HTTPS: {failure.Message}");
         }
     }
 
     private void OpenProxy()
     {
-        var upgrade = new HttpsUpgrade(_https?.Selector);
+        var upgrade = new HttpsUpgrade(_https is { Redirects: true } ? _https.Selector : null);
         _proxy = new Proxy(new Router(_mappings!, _https?.Challenges, upgrade), Environment.ProcessorCount, _log!.Write);
         IReadOnlyList<IPEndPoint> https = [];
         if (_https is not null)

@@ -18,6 +18,9 @@ internal sealed record Paths(string DataFolder)
     /// <summary>Held open by the hotcore whose folder this is.</summary>
     public string Lock => Path.Combine(DataFolder, "lock");
 
+    /// <summary>The folder of the CA for local mode.</summary>
+    public string LocalAuthority => Path.Combine(DataFolder, "local-ca");
+
     /// <summary>The folder where none is given: that of the service or, in local mode, the user's own.</summary>
     /// <param name="isLocal">Whether hotcore is in local mode.</param>
     /// <param name="environment">Reads an environment variable.</param>

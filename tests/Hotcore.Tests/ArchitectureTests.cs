@@ -13,10 +13,11 @@ public sealed partial class ArchitectureTests
         ["Http"] = [],
         ["Http.Http1"] = ["Http"],
         ["Mappings"] = ["Loops"],
+        ["Certificates.Local"] = ["Loops", "Mappings"],
         ["Proxying"] = ["Http", "Http.Http1", "Loops", "Mappings"],
         ["Logs"] = ["Mappings"],
         ["Control"] = ["Mappings", "Logs"],
-        ["Cli"] = ["Control", "Mappings", Root],
+        ["Cli"] = ["Certificates.Local", "Control", "Mappings", Root],
     };
 
     private const string Root = "";
@@ -35,9 +36,14 @@ public sealed partial class ArchitectureTests
         where known != file.Folder && !Arrows[file.Folder].Contains(known)
         select $"{file.Name} knows {(known == Root ? "the root" : known)}");
 
-    /// <summary>Arrows that are there for one type: to flush a folder, and to read a port as it is read everywhere.</summary>
+    /// <summary>
+    /// Arrows that are there for one type: to flush a folder, to name a domain, and to read a port as it is read
+    /// everywhere.
+    /// </summary>
     [Theory]
     [InlineData("Mappings", "Loops", "DirectorySync")]
+    [InlineData("Certificates.Local", "Loops", "DirectorySync")]
+    [InlineData("Certificates.Local", "Mappings", "DomainName")]
     [InlineData("Cli", "Mappings", "Mapping")]
     public void A_folder_knows_one_type_of_another_and_no_more(string folder, string other, string type)
     {
