@@ -46,7 +46,10 @@ internal static class TrustCommand
             if (isRemoval) return Report([system.Remove(user.Name), .. browsers.Remove()], terminal);
             using LocalAuthority authority = Open(paths, user, terminal);
             if (authority.IsOfMkcert)
-                throw new CommandFailure(ExitCode.Refused, "mkcert's CA is in use, and mkcert looks after it; run: mkcert -install");
+            {
+                throw new CommandFailure(
+                    ExitCode.Refused, "mkcert's CA is in use, and mkcert looks after it; run: mkcert -install");
+            }
             return Report([system.Add(authority), .. browsers.Add(authority)], terminal);
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException or ProgramFailure)
@@ -74,7 +77,8 @@ internal static class TrustCommand
             terminal.Error.WriteLine,
             name => user.ReadEnvironment(name, terminal.Environment));
         string[] files = user.SudoIds is null ? [] : Directory.GetFiles(folder);
-        if (files.Length > 0) OutsideProgram.Run("chown", [$"--reference={folder}", "--no-dereference", "--", .. files]);
+        if (files.Length > 0)
+            OutsideProgram.Run("chown", [$"--reference={folder}", "--no-dereference", "--", .. files]);
         return authority;
     }
 

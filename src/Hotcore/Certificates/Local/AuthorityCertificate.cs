@@ -14,7 +14,7 @@ internal static class AuthorityCertificate
     private const int MaxNameLength = 64; // RFC 5280 appendix A, ub-common-name
     private const int Years = 10;
 
-    /// <summary>Reads a CA's certificate, and says in <paramref name="fault"/> why it is no good for this key.</summary>
+    /// <summary>Reads a CA's certificate; else <paramref name="fault"/> is why it is no good for this key.</summary>
     public static X509Certificate2? TryRead(string pem, SigningKey key, DateTimeOffset now, out string fault)
     {
         X509Certificate2? certificate = null;
@@ -98,7 +98,8 @@ internal static class AuthorityCertificate
     {
         AsnReader fields = new AsnReader(signed, AsnEncodingRules.DER).ReadSequence();
         // The version comes first, where it is written at all; then the serial number.
-        if (fields.PeekTag().HasSameClassAndValue(new Asn1Tag(TagClass.ContextSpecific, 0))) _ = fields.ReadEncodedValue();
+        var version = new Asn1Tag(TagClass.ContextSpecific, 0);
+        if (fields.PeekTag().HasSameClassAndValue(version)) _ = fields.ReadEncodedValue();
         _ = fields.ReadEncodedValue();
         return fields.ReadEncodedValue();
     }

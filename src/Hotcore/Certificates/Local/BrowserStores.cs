@@ -1,3 +1,5 @@
+using System.Text;
+
 namespace Hotcore.Certificates.Local;
 
 /// <summary>
@@ -10,6 +12,7 @@ namespace Hotcore.Certificates.Local;
 internal sealed class BrowserStores(string root, MachineUser user, Func<string, string?> environment)
 {
     private const int MaxCopies = 20;
+    private const string BadPassword = "SEC_ERROR_BAD_PASSWORD";
 
     // As an ordinary install, a snap and a flatpak keep them.
     private static readonly string[] FirefoxFolders =
@@ -26,7 +29,7 @@ internal sealed class BrowserStores(string root, MachineUser user, Func<string, 
 
     private string ChromiumStore => Path.Combine(Home, ".pki/nssdb");
 
-    /// <summary>Puts a CA into each store; Chromium's is made where it is missing. One step a store; none throws.</summary>
+    /// <summary>Puts a CA into each store; Chromium's is made where missing. One step a store; none throws.</summary>
     public IEnumerable<TrustStep> Add(LocalAuthority authority) =>
         _certutil is null
             ? [MissingCertutil()]
@@ -79,9 +82,10 @@ internal sealed class BrowserStores(string root, MachineUser user, Func<string, 
         try
         {
             // An empty file for the password: a store that has one refuses at once, instead of asking and waiting.
-            Certutil(store, "-A", "-t", "C,,", "-n", authority.Name, "-i", authority.CertificatePath, "-f", "/dev/null");
+            string path = authority.CertificatePath;
+            Certutil(store, "-A", "-t", "C,,", "-n", authority.Name, "-i", path, "-f", "/dev/null");
         }
-        catch (ProgramFailure failure) when (failure.Message.Contains("SEC_ERROR_BAD_PASSWORD", StringComparison.Ordinal))
+        catch (ProgramFailure failure) when (failure.Message.Contains(BadPassword, StringComparison.Ordinal))
         {
             // It is in the store by then, but not trusted.
             RemoveAll(store, authority.Name);
@@ -110,7 +114,7 @@ internal sealed class BrowserStores(string root, MachineUser user, Func<string, 
 
     private bool HasCertificate(Store store, LocalAuthority authority) =>
         Certutil(store, "-L", "-n", authority.Name, "-a").ReplaceLineEndings("\n")
-            .Contains(System.Text.Encoding.ASCII.GetString(authority.ExportCertificatePem()).Trim(), StringComparison.Ordinal);
+            .Contains(Encoding.ASCII.GetString(authority.ExportCertificatePem()).Trim(), StringComparison.Ordinal);
 
     /// <summary>The CAs of hotcore in a store: lines of a name, blanks, and for what it is trusted.</summary>
     private IEnumerable<(string Name, string Trust)> ListNames(Store store) =>
@@ -128,7 +132,7 @@ internal sealed class BrowserStores(string root, MachineUser user, Func<string, 
         string install = File.Exists(Path.Combine(root, "usr/bin/dnf"))
             ? "sudo dnf install nss-tools"
             : "sudo apt install libnss3-tools";
-        return new TrustStep("browsers", TrustOutcome.Failed, $"this needs certutil; install it, and repeat: {install}");
+        return new TrustStep("browsers", TrustOutcome.Failed, $"certutil is missing; install and repeat: {install}");
     }
 
     private static string? FindOnPath(string program, string? path) =>

@@ -54,8 +54,8 @@ internal sealed class LocalAuthority : IDisposable
     public byte[] CertificateDer => _certificate.RawData;
 
     /// <summary>
-    /// Finds mkcert's CA, or opens hotcore's own in a folder, or makes one there. A damaged file of hotcore's own is set
-    /// aside and made anew. Blocks on the disk.
+    /// Finds mkcert's CA, or opens hotcore's own in a folder, or makes one there. A damaged file of hotcore's own is
+    /// set aside and made anew. Blocks on the disk.
     /// </summary>
     /// <param name="folder">Where hotcore's own CA is kept; made, for its owner alone, where it is missing.</param>
     /// <param name="clock">Tells when certificates begin and end.</param>
@@ -71,12 +71,15 @@ internal sealed class LocalAuthority : IDisposable
     /// Issues a certificate for a domain: P-256, for servers, for 90 days at most. Computes for up to a few
     /// milliseconds: never on a loop.
     /// </summary>
-    /// <exception cref="InvalidOperationException">The CA's own certificate has ended; a new start makes another.</exception>
+    /// <exception cref="InvalidOperationException">The CA itself has ended; a new start makes another.</exception>
     public LocalCertificate Issue(DomainName domain)
     {
         DateTimeOffset now = DateTimeOffset.FromUnixTimeSeconds(_clock.GetUtcNow().ToUnixTimeSeconds());
         if (now >= NotAfter)
-            throw new InvalidOperationException($"the CA in {CertificatePath} ended on {NotAfter:yyyy-MM-dd}: start hotcore again");
+        {
+            throw new InvalidOperationException(
+                $"the CA in {CertificatePath} ended on {NotAfter:yyyy-MM-dd}: start hotcore again");
+        }
         DateTimeOffset notBefore = now - Backdating;
         DateTimeOffset notAfter = notBefore + Lifetime < NotAfter ? notBefore + Lifetime : NotAfter;
         using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
@@ -100,7 +103,8 @@ internal sealed class LocalAuthority : IDisposable
         names.AddDnsName(domain.ToString());
         request.CertificateExtensions.Add(names.Build());
         request.CertificateExtensions.Add(X509BasicConstraintsExtension.CreateForEndEntity(critical: true));
-        request.CertificateExtensions.Add(new X509KeyUsageExtension(X509KeyUsageFlags.DigitalSignature, critical: true));
+        request.CertificateExtensions.Add(
+            new X509KeyUsageExtension(X509KeyUsageFlags.DigitalSignature, critical: true));
         request.CertificateExtensions.Add(
             new X509EnhancedKeyUsageExtension([new Oid("1.3.6.1.5.5.7.3.1", "serverAuth")], critical: false));
         request.CertificateExtensions.Add(new X509SubjectKeyIdentifierExtension(

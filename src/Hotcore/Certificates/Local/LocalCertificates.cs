@@ -18,8 +18,8 @@ internal sealed class LocalCertificates(
     private readonly ConcurrentDictionary<DomainName, Lazy<Task<LocalCertificate>>> _issued = [];
 
     /// <summary>
-    /// Whether a domain gets a certificate of this machine's CA: a mapped one, and everything under <c>localhost</c>, so
-    /// that what is not mapped yet is answered, too.
+    /// Whether a domain gets a certificate of this machine's CA: a mapped one, and everything under <c>localhost</c>,
+    /// so that what is not mapped yet is answered, too.
     /// </summary>
     public static bool MayIssue(DomainName domain, Func<DomainName, bool> isMapped)
     {

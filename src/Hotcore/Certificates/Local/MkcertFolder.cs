@@ -5,7 +5,7 @@ namespace Hotcore.Certificates.Local;
 /// <summary>Where mkcert keeps its CA. hotcore reads it, and never writes there.</summary>
 internal static class MkcertFolder
 {
-    /// <summary>The CA of mkcert; null where there is none, or none that can be used, which the log then says.</summary>
+    /// <summary>The CA of mkcert; null where there is none, or one of no use, which the log then says.</summary>
     public static LocalAuthority? TryOpen(TimeProvider clock, Action<string> log, Func<string, string?> environment)
     {
         string folder = Find(environment);

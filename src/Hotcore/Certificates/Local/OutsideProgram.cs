@@ -42,7 +42,7 @@ internal static class OutsideProgram
             throw new ProgramFailure($"{name} did not end within {Patience.TotalSeconds:0} s");
         }
         if (process.ExitCode == 0) return output.Result;
-        string said = LastLine(error.Result) ?? LastLine(output.Result) ?? $"it ended with exit code {process.ExitCode}";
+        string said = LastLine(error.Result) ?? LastLine(output.Result) ?? $"it failed with code {process.ExitCode}";
         throw new ProgramFailure(
             said.StartsWith(name, StringComparison.Ordinal) ? said : $"{name}: {said}", process.ExitCode);
     }

@@ -3,8 +3,8 @@ using System.Security.Cryptography.X509Certificates;
 namespace Hotcore.Certificates.Local;
 
 /// <summary>
-/// hotcore's own CA on disk: <c>local-ca-key.pem</c>, which is the CA, and <c>local-ca.pem</c>, its certificate. As long
-/// as the key is whole a certificate that is missing or no good is made anew for it, under the same name: so what
+/// hotcore's own CA on disk: <c>local-ca-key.pem</c>, which is the CA, and <c>local-ca.pem</c>, its certificate. As
+/// long as the key is whole a certificate that is missing or no good is made anew for it, under the same name: so what
 /// trusted the old one trusts the new one's domains. Several processes may open the same folder at once.
 /// </summary>
 internal sealed class OwnAuthorityFiles(
@@ -98,7 +98,8 @@ internal sealed class OwnAuthorityFiles(
         log($"{path} cannot be used ({fault}): it is kept as {aside}, a new one is made; for browsers: hotcore trust");
     }
 
-    private void SayNew() => log($"made a CA for local certificates in {folder}; to have browsers trust it: hotcore trust");
+    private void SayNew() =>
+        log($"made a CA for local certificates in {folder}; to have browsers trust it: hotcore trust");
 
     private string FindOwner() =>
         $"{MachineUser.FindName(Environment.IsPrivilegedProcess, environment)}@{Environment.MachineName}";

@@ -3,7 +3,7 @@ using System.Security.Cryptography.X509Certificates;
 
 namespace Hotcore.Certificates.Local;
 
-/// <summary>A CA's private key: of an elliptic curve (hotcore's own) or RSA (mkcert's). Of one thread at a time.</summary>
+/// <summary>A CA's private key: P-256 (hotcore's own) or RSA (mkcert's). Of one thread at a time.</summary>
 internal sealed class SigningKey : IDisposable
 {
     private readonly AsymmetricAlgorithm _key;
@@ -73,7 +73,8 @@ internal sealed class SigningKey : IDisposable
             key.ImportFromPem(pem);
             return true;
         }
-        catch (Exception damage) when (damage is ArgumentException or CryptographicException or PlatformNotSupportedException)
+        catch (Exception damage) when (
+            damage is ArgumentException or CryptographicException or PlatformNotSupportedException)
         {
             return false;
         }

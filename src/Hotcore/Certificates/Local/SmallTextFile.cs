@@ -23,7 +23,8 @@ internal static class SmallTextFile
             using FileStream file = File.OpenRead(path);
             if (file.Length > MaxBytes) return "";
             byte[] bytes = new byte[file.Length];
-            return Encoding.Latin1.GetString(bytes, 0, file.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false));
+            int length = file.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false);
+            return Encoding.Latin1.GetString(bytes, 0, length);
         }
         catch (Exception missing) when (missing is FileNotFoundException or DirectoryNotFoundException)
         {

@@ -16,6 +16,9 @@ internal sealed class SystemStore(string root, bool isPrivileged, string sudoCom
     private const string Name = "system";
     private const string FileStart = "hotcore-local-ca-";
 
+    private const UnixFileMode ReadableByAll =
+        UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.OtherRead;
+
     private static readonly Family[] Families =
     [
         new(
@@ -133,7 +136,7 @@ internal sealed class SystemStore(string root, bool isPrivileged, string sudoCom
         {
             Mode = FileMode.CreateNew,
             Access = FileAccess.Write,
-            UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.OtherRead,
+            UnixCreateMode = ReadableByAll,
         }))
         {
             file.Write(content);
@@ -143,6 +146,6 @@ internal sealed class SystemStore(string root, bool isPrivileged, string sudoCom
         DirectorySync.Flush(folder);
     }
 
-    /// <summary>A family of distributions: where its CAs are put in, where they are gathered, and what gathers them.</summary>
+    /// <summary>A family of distributions: where CAs are put in, where gathered, and by what.</summary>
     private sealed record Family(string Folder, string Gathered, string Gatherer, string[] RemoveArguments);
 }

@@ -36,7 +36,9 @@ internal sealed class AuthorityFolder : IDisposable
     {
         string root = Directory.CreateDirectory(this["mkcert"]).FullName;
         ProgramRun run = ProgramRun.Of(
-            "mkcert", ["-cert-file", this["unused.pem"], "-key-file", this["unused-key.pem"], "localhost"], ("CAROOT", root));
+            "mkcert",
+            ["-cert-file", this["unused.pem"], "-key-file", this["unused-key.pem"], "localhost"],
+            ("CAROOT", root));
         if (run.ExitCode != 0) throw new InvalidOperationException(run.Output);
         Variables["CAROOT"] = root;
         // It may have taken mkcert a while, and its certificates are not backdated.

@@ -87,7 +87,8 @@ public sealed class LocalAuthorityTests : IDisposable
         using LocalAuthority authority = _folder.Open();
         Assert.Equal(withMkcert, authority.IsOfMkcert);
         await ShakeHandsAsync(authority, "app.localhost", "app.localhost");
-        await Assert.ThrowsAsync<AuthenticationException>(() => ShakeHandsAsync(authority, "app.localhost", "b.localhost"));
+        await Assert.ThrowsAsync<AuthenticationException>(
+            () => ShakeHandsAsync(authority, "app.localhost", "b.localhost"));
     }
 
     [Fact]
@@ -165,7 +166,8 @@ public sealed class LocalAuthorityTests : IDisposable
         _folder.Clock.Advance(authority.NotAfter - _folder.Clock.GetUtcNow() - TimeSpan.FromMinutes(10));
         Assert.Equal(authority.NotAfter, authority.Issue(AuthorityFolder.Domain("a.localhost")).NotAfter);
         _folder.Clock.Advance(TimeSpan.FromMinutes(11));
-        var failure = Assert.Throws<InvalidOperationException>(() => authority.Issue(AuthorityFolder.Domain("a.localhost")));
+        var failure = Assert.Throws<InvalidOperationException>(
+            () => authority.Issue(AuthorityFolder.Domain("a.localhost")));
         Assert.Contains("start hotcore again", failure.Message);
     }
 

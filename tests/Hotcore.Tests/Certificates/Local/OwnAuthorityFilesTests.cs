@@ -199,7 +199,8 @@ public sealed class OwnAuthorityFilesTests : IDisposable
                 File.WriteAllBytes(folder.CertificatePath, pair.Certificate);
                 using LocalAuthority opened = folder.Open();
                 Assert.NotEmpty(opened.Issue(AuthorityFolder.Domain("a.localhost")).ChainDer);
-                string[] kept = [.. Directory.GetFiles(folder.Folder).Select(path => Convert.ToHexString(File.ReadAllBytes(path)))];
+                string[] kept =
+                    [.. Directory.GetFiles(folder.Folder).Select(File.ReadAllBytes).Select(Convert.ToHexString)];
                 Assert.Contains(Convert.ToHexString(pair.Key), kept);
                 Assert.Contains(Convert.ToHexString(pair.Certificate), kept);
             },

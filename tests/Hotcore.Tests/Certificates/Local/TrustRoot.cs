@@ -40,7 +40,8 @@ internal sealed class TrustRoot : IDisposable
     /// <summary>Makes the store of a Debian, with one CA that is nobody's business here.</summary>
     public void MakeDebian()
     {
-        foreach (string folder in new[] { "etc/ssl/certs", "usr/share/ca-certificates", "usr/local/share/ca-certificates" })
+        Directory.CreateDirectory(DebianFolder);
+        foreach (string folder in (string[])["etc/ssl/certs", "usr/share/ca-certificates"])
             Directory.CreateDirectory(this[folder]);
         File.WriteAllText(this["usr/share/ca-certificates/other.crt"], MakeAuthorityOf("someone-else"));
         File.WriteAllText(this["etc/ca-certificates.conf"], "other.crt\n");
@@ -51,12 +52,14 @@ internal sealed class TrustRoot : IDisposable
             """);
     }
 
-    /// <summary>Makes the store of a Fedora, whose gatherer does not run here: one that joins the files stands in.</summary>
+    /// <summary>Makes the store of a Fedora; its gatherer is not on a Debian: one that joins files stands in.</summary>
     public void MakeFedora()
     {
         Directory.CreateDirectory(FedoraFolder);
         Directory.CreateDirectory(System.IO.Path.GetDirectoryName(FedoraBundle)!);
-        MakeProgram("usr/bin/update-ca-trust", $"cat /dev/null {FedoraFolder}/*.crt >{FedoraBundle} 2>/dev/null || true");
+        MakeProgram(
+            "usr/bin/update-ca-trust",
+            $"cat /dev/null {FedoraFolder}/*.crt >{FedoraBundle} 2>/dev/null || true");
     }
 
     public string MakeFirefoxProfile(string name, string? password = null)
@@ -75,7 +78,7 @@ internal sealed class TrustRoot : IDisposable
             .Where(line => line.StartsWith("hotcore", StringComparison.Ordinal)),
     ];
 
-    /// <summary>The certificate (PEM) of a CA that hotcore made for another user, or for this one at another time.</summary>
+    /// <summary>The certificate (PEM) of a CA that hotcore made for another user.</summary>
     public static string MakeAuthorityOf(string user)
     {
         using SigningKey key = SigningKey.Create();
