@@ -142,7 +142,7 @@ def start_haproxy(directory, port, upstream_port):
 
 def start_hotcore(directory, port, upstream_port):
     process = Process(
-        [HOTCORE, "serve", "--data", directory / f"hotcore-{port}", "--bind", "127.0.0.1",
+        [HOTCORE, "serve", "--local", "--data", directory / f"hotcore-{port}", "--bind", "127.0.0.1",
          "--http-port", port, "--control-port", 0],
         stdout=subprocess.PIPE)
     control_port = await_hotcore(process)
