@@ -172,7 +172,7 @@ internal sealed class Daemon : IAsyncDisposable
                     _options.Paths.LocalAuthority, _mappings!, Environment.GetEnvironmentVariable, _clock, _log!.Write)
                 : AcmeHttps.Create(_options.Acme, _options.Paths.Certificates, _mappings!, _clock, _log!.Write);
             _mappings!.WhenChanged = _https.Follow;
-            _status!.Certificates = new CertificateStatus(_https.Describe, _https.NeedsAttention);
+            _status!.KnownCertificates = new CertificateStatus(_https.Describe, _https.NeedsAttention);
             await _https.StartAsync();
         }
         catch (Exception failure) when (failure is TlsUnavailableException or IOException or UnauthorizedAccessException)
@@ -191,10 +191,10 @@ internal sealed class Daemon : IAsyncDisposable
         if (_https is not null)
         {
             // First, so that plain HTTP never redirects to a port that is not there.
-            https = Listening.BeginHttps(_proxy, _https.Tls, _options, _log.Write);
+            https = ListeningAddresses.BeginHttps(_proxy, _https.Tls, _options, _log.Write);
             upgrade.Port = https[0].Port;
         }
-        Announce("http", Listening.BeginHttp(_proxy, _options, _log.Write));
+        Announce("http", ListeningAddresses.BeginHttp(_proxy, _options, _log.Write));
         Announce("https", https);
     }
 

@@ -14,10 +14,13 @@ public sealed partial class ArchitectureTests
         ["Http.Http1"] = ["Http"],
         ["Mappings"] = ["Loops"],
         ["Certificates.Local"] = ["Loops", "Mappings"],
-        ["Proxying"] = ["Http", "Http.Http1", "Loops", "Mappings"],
+        ["Tls"] = ["Loops"],
+        ["Certificates"] = ["Certificates.Acme", "Loops", "Mappings", "Tls"],
+        ["Certificates.Acme"] = ["Certificates", "Mappings", Root],
+        ["Proxying"] = ["Certificates", "Http", "Http.Http1", "Loops", "Mappings", "Tls"],
         ["Logs"] = ["Mappings"],
         ["Control"] = ["Mappings", "Logs"],
-        ["Cli"] = ["Certificates.Local", "Control", "Mappings", Root],
+        ["Cli"] = ["Certificates.Acme", "Certificates.Local", "Control", "Mappings", Root],
     };
 
     private const string Root = "";
@@ -95,9 +98,10 @@ public sealed partial class ArchitectureTests
         foreach (var folder in Arrows.Keys.OrderByDescending(f => f.Length))
         {
             var name = Regex.Escape(folder);
-            var inner = folder == "Http" ? @"(?!\.Http1)" : "";
-            if (Regex.IsMatch(file.Code, $@"using\s+(static\s+)?Hotcore\.{name}{inner}\b")
-                || Regex.IsMatch(file.Code, $@"(?<![.\w])(global::)?(Hotcore\.)?{name}\.(?!Http1\b)[A-Z]\w*", RegexOptions.Multiline)
+            var children = Arrows.Keys.Where(f => f.StartsWith($"{folder}.")).Select(f => f[(folder.Length + 1)..]).Append("-");
+            var child = $@"(?:{string.Join('|', children)})\b";
+            if (Regex.IsMatch(file.Code, $@"using\s+(static\s+)?Hotcore\.{name}(?!\.{child})\b")
+                || Regex.IsMatch(file.Code, $@"(?<![.\w])(global::)?(Hotcore\.)?{name}\.(?!{child})[A-Z]\w*", RegexOptions.Multiline)
                     && !Regex.IsMatch(file.Code, $@"(namespace|using)\s+Hotcore\.{name}\b"))
                 yield return folder;
         }

@@ -29,7 +29,7 @@ internal sealed class StatusReport
     }
 
     /// <summary>What is known of certificates; set once, before the first question.</summary>
-    public CertificateStatus Certificates { get; set; } = CertificateStatus.None;
+    public CertificateStatus KnownCertificates { get; set; } = CertificateStatus.None;
 
     /// <summary>Adds an address that hotcore listens on, by its name: http, https or control.</summary>
     public void AddAddress(string name, EndPoint address)
@@ -66,7 +66,7 @@ internal sealed class StatusReport
     {
         string upstream = IsUp(mapping, _ports.Current) ? "up" : "down";
         string madeAt = MappingLine.FormatTime(mapping.MadeAt);
-        CertificateWords certificate = Certificates.Describe(mapping.Domain);
+        CertificateWords certificate = KnownCertificates.Describe(mapping.Domain);
         string line = $"{mapping.Domain} {mapping.Port} upstream {upstream} certificate {certificate.State} made {madeAt}";
         return certificate.Reason is null ? line : $"{line} because {certificate.Reason}";
     }
@@ -84,7 +84,7 @@ internal sealed class StatusReport
             if (_attention is { } known && known.Mappings == mappings && known.Ports == ports
                 && _clock.GetElapsedTime(known.At) < CertificatesStayTheSame)
                 return known.Count;
-            int count = mappings.All.Count(mapping => !IsUp(mapping, ports) || Certificates.NeedsAttention(mapping.Domain));
+            int count = mappings.All.Count(mapping => !IsUp(mapping, ports) || KnownCertificates.NeedsAttention(mapping.Domain));
             _attention = (mappings, ports, _clock.GetTimestamp(), count);
             return count;
         }

@@ -6,7 +6,7 @@ using Hotcore.Tls;
 namespace Hotcore;
 
 /// <summary>Which addresses and ports are served, by mode and by what the machine allows.</summary>
-internal static class Listening
+internal static class ListeningAddresses
 {
     /// <summary>Listens for plain HTTP; says in <paramref name="log"/> where it had to settle for less. Returns the addresses.</summary>
     /// <exception cref="StartFailure">A port is taken or not ours to take.</exception>
