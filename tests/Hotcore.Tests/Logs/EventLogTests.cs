@@ -71,18 +71,18 @@ public sealed class EventLogTests : IDisposable
     }
 
     [Fact]
-    public async Task A_flood_of_lines_never_blocks_and_says_what_it_lost()
+    public async Task A_flood_of_lines_is_written_or_owned_up_to_although_nobody_reads_the_echo()
     {
         using var proceed = new ManualResetEventSlim();
-        const int flood = 50_000;
+        const int flood = 200_000;
         await using (var log = new EventLog(_folder["hotcore.log"], _clock, new BlockingWriter(proceed)))
         {
             for (int i = 0; i < flood; i++) log.Write("line");
-            proceed.Set();
         }
+        proceed.Set();
         string[] lines = File.ReadAllLines(_folder["hotcore.log"]);
-        string confession = Assert.Single(lines, line => line.Contains("dropped", StringComparison.Ordinal));
-        Assert.Equal(flood, lines.Length - 1 + int.Parse(confession.Split(' ')[1]));
+        string[] confessions = [.. lines.Where(line => line.Contains("dropped", StringComparison.Ordinal))];
+        Assert.Equal(flood, lines.Length - confessions.Length + confessions.Sum(line => int.Parse(line.Split(' ')[1])));
     }
 
     private sealed class SignallingWriter : StringWriter
