@@ -56,7 +56,11 @@ internal sealed class DomainRenewal(DomainName domain, RenewalParts parts, Task 
             : held is not null ? CertificateCondition.Failed
             : CertificateCondition.Pending;
         return new CertificateState(
-            condition, facts.Certificate?.NotAfter, facts.Certificate is null ? null : facts.Record.RenewAt, held?.Failure, held?.NextTry);
+            condition,
+            facts.Certificate?.NotAfter ?? facts.Record.NotAfter,
+            facts.Certificate is null ? null : facts.Record.RenewAt,
+            held?.Failure,
+            held?.NextTry);
     }
 
     public bool IsDue(DateTimeOffset now)
@@ -70,7 +74,8 @@ internal sealed class DomainRenewal(DomainName domain, RenewalParts parts, Task 
     }
 
     /// <summary>Starts a run on the thread pool. The task never fails.</summary>
-    public Task Begin()
+    /// <param name="ended">Called when it has ended.</param>
+    public Task Begin(Action<DomainRenewal> ended)
     {
         Task before = Running;
         IsRunning = true;
@@ -79,6 +84,7 @@ internal sealed class DomainRenewal(DomainName domain, RenewalParts parts, Task 
             await before.ConfigureAwait(false);
             await RunAsync(_dropping.Token).ConfigureAwait(false);
             IsRunning = false;
+            ended(this);
         });
         return Running;
     }
@@ -113,15 +119,19 @@ internal sealed class DomainRenewal(DomainName domain, RenewalParts parts, Task 
             _facts = _facts with { IsLoaded = true, Record = record, Certificate = null, Stamp = stamp };
             if (certificate is not null) TakeIn(certificate, record);
         }
-        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        catch (Exception failure)
         {
-            parts.Log($"certificate of {domain}: cannot be loaded: {failure.Message}");
+            // What cannot be read, or put in force, is issued anew once the wait is over.
             _facts = _facts with { IsLoaded = true };
+            TakeFailure(failure);
         }
     }
 
-    private static bool IsIssuanceDue(Facts facts, DateTimeOffset now) =>
-        !facts.Record.IsHeldBack(now) && (facts.Certificate is null || facts.Record.RenewAt is not { } time || time <= now);
+    private static bool IsIssuanceDue(Facts facts, DateTimeOffset now)
+    {
+        if (facts.Record.IsHeldBack(now)) return false;
+        return facts.Certificate is null || facts.Record.RenewAt is not { } time || time <= now;
+    }
 
     private static bool IsCheckDue(Facts facts, DateTimeOffset now) =>
         facts.Certificate?.Id is not null && (now >= facts.NextCheck || now < facts.CheckedAt);
@@ -179,8 +189,8 @@ internal sealed class DomainRenewal(DomainName domain, RenewalParts parts, Task 
             };
             parts.Records.Save(domain, record);
         }
-        _facts = _facts with { Record = record, Certificate = kept, NextCheck = default };
         if (!_dropping.IsCancellationRequested) parts.Publish(domain, certificate);
+        _facts = _facts with { Record = record, Certificate = kept, NextCheck = default };
         _settled.TrySetResult();
     }
 
@@ -209,7 +219,8 @@ internal sealed class DomainRenewal(DomainName domain, RenewalParts parts, Task 
         RenewalRecord record = facts.Record;
         if (record.WindowStart == window.Start && record.WindowEnd == window.End) return;
         Kept certificate = facts.Certificate!;
-        DateTimeOffset time = RenewalSchedule.PickTime(certificate.NotBefore, certificate.NotAfter, window, Random.Shared);
+        DateTimeOffset time =
+            RenewalSchedule.PickTime(certificate.NotBefore, certificate.NotAfter, window, Random.Shared);
         record = record with { RenewAt = time, WindowStart = window.Start, WindowEnd = window.End };
         parts.Records.Save(domain, record);
         _facts = facts with { Record = record };
@@ -223,7 +234,8 @@ internal sealed class DomainRenewal(DomainName domain, RenewalParts parts, Task 
         DateTimeOffset now = parts.Clock.GetUtcNow();
         int failures = record.Failures + 1;
         TimeSpan wait = RetrySchedule.WaitAfter(failures, (failure as AcmeFailure)?.RetryAfter, Random.Shared);
-        string words = failure is AcmeFailure ? failure.Message : $"{failure.GetType().Name}: {failure.Message}";
+        bool isExpected = failure is AcmeFailure or IOException or UnauthorizedAccessException;
+        string words = isExpected ? failure.Message : $"{failure.GetType().Name}: {failure.Message}";
         record = record with { Failures = failures, FailedAt = now, NextTry = now + wait, Failure = words };
         _facts = _facts with { Record = record };
         parts.Records.Save(domain, record);

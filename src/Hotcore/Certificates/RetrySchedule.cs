@@ -1,12 +1,12 @@
 namespace Hotcore.Certificates;
 
-/// <summary>When a domain that failed is tried again: after one minute, then two, four and so on up to six hours.</summary>
+/// <summary>When a domain that failed is tried again: after a minute, then two, four and so on up to six hours.</summary>
 internal static class RetrySchedule
 {
     private static readonly TimeSpan First = TimeSpan.FromMinutes(1);
     private static readonly TimeSpan Longest = TimeSpan.FromHours(6);
 
-    // Let's Encrypt's longest limit is a week. A CA that names a later time is mistaken, or would like to be rid of us.
+    // Let's Encrypt's longest limit is a week. A CA that names a later time is mistaken, or wants to be rid of us.
     private static readonly TimeSpan LongestAsked = TimeSpan.FromDays(7);
 
     /// <summary>How long to wait.</summary>

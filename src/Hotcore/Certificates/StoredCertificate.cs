@@ -26,8 +26,10 @@ internal sealed class StoredCertificate
         byte[]? keyIdentifier = leaf.Extensions.OfType<X509AuthorityKeyIdentifierExtension>().FirstOrDefault()
             ?.KeyIdentifier?.ToArray();
         // RFC 9773 4.1.
-        Id = keyIdentifier is null ? null : $"{Base64Url.EncodeToString(keyIdentifier)}.{Base64Url.EncodeToString(Serial)}";
-        Names = [.. leaf.Extensions.OfType<X509SubjectAlternativeNameExtension>().SelectMany(n => n.EnumerateDnsNames())];
+        if (keyIdentifier is not null)
+            Id = $"{Base64Url.EncodeToString(keyIdentifier)}.{Base64Url.EncodeToString(Serial)}";
+        var names = leaf.Extensions.OfType<X509SubjectAlternativeNameExtension>();
+        Names = [.. names.SelectMany(extension => extension.EnumerateDnsNames())];
     }
 
     public DomainName Domain { get; }
@@ -87,7 +89,8 @@ internal sealed class StoredCertificate
         return certificate is not null;
     }
 
-    private static string? ReadBlocks(ReadOnlySpan<char> text, X509Certificate2Collection chain, ref AsymmetricAlgorithm? key)
+    private static string? ReadBlocks(
+        ReadOnlySpan<char> text, X509Certificate2Collection chain, ref AsymmetricAlgorithm? key)
     {
         int blocks = text.Count("-----BEGIN ");
         while (PemEncoding.TryFind(text, out PemFields block))
@@ -102,7 +105,7 @@ internal sealed class StoredCertificate
             {
                 if (key is not null) return "it holds more than one key";
                 key = ReadKey(label, whole);
-                if (key is null) return $"its key ({label}) is of a kind that hotcore does not read; use EC or RSA, unencrypted";
+                if (key is null) return $"its key ({label}) is not one that hotcore reads; use EC or RSA, unencrypted";
             }
             text = text[block.Location.End..];
             blocks--;
@@ -156,7 +159,8 @@ internal sealed class StoredCertificate
         if (key is ECDsa ec)
         {
             using ECDsa? ecPublic = leaf.GetECDsaPublicKey();
-            return ecPublic is not null && ecPublic.KeySize == ec.KeySize && ecPublic.VerifyData(probe, ec.SignData(probe, hash), hash);
+            return ecPublic is not null && ecPublic.KeySize == ec.KeySize
+                && ecPublic.VerifyData(probe, ec.SignData(probe, hash), hash);
         }
         var rsa = (RSA)key;
         using RSA? rsaPublic = leaf.GetRSAPublicKey();

@@ -39,6 +39,26 @@ public sealed class PebbleTests : IDisposable
     }
 
     [Fact]
+    public async Task Short_lived_certificates_are_renewed_by_themselves_before_they_end()
+    {
+        await using Pebble pebble = await Pebble.StartAsync(_servers.HttpPort, _servers.TlsPort, TimeSpan.FromSeconds(12));
+        await using RunningRenewal running = Run(pebble);
+        var third = new TaskCompletionSource();
+        DateTimeOffset end = DateTimeOffset.MaxValue;
+        int count = 0;
+        running.OnPublished = certificate =>
+        {
+            if (DateTimeOffset.UtcNow > end) third.TrySetException(new InvalidOperationException("it had ended"));
+            end = certificate.NotAfter;
+            if (++count == 3) third.TrySetResult();
+        };
+        await running.Renewal.Start();
+        running.Renewal.Ensure(Fifty[0]);
+        await third.Task;
+        Assert.Equal(3, running.Published[Fifty[0]].DistinctBy(certificate => Convert.ToHexString(certificate.KeyPkcs8)).Count());
+    }
+
+    [Fact]
     public async Task A_ca_whose_root_nobody_named_is_not_trusted()
     {
         await using Pebble pebble = await Pebble.StartAsync(_servers.HttpPort, _servers.TlsPort, TimeSpan.FromDays(90));

@@ -36,7 +36,7 @@ public sealed class RenewalScheduleTests : IDisposable
             return Task.FromResult(new Issuance(Make(request.Domain), ChallengeKind.Http));
         });
         await StartAsync(running);
-        await PassAsync(running, domains, TimeSpan.FromDays(730), TimeSpan.FromHours(1), mustBeValid: true);
+        await PassAsync(running, domains, TimeSpan.FromDays(730), TimeSpan.FromHours(3), mustBeValid: true);
         // 730 days at 55.5 to 60 days each, after the first: 12 or 13 renewals.
         Assert.InRange(issued, 100 * 13, 100 * 14);
         Assert.Equal(100, Directory.GetFiles(_folder["certificates"], "*.pem").Length);
@@ -57,11 +57,11 @@ public sealed class RenewalScheduleTests : IDisposable
         await StartAsync(running);
         await PassAsync(running, domains, TimeSpan.FromDays(54), TimeSpan.FromHours(1), mustBeValid: true);
         isDown = true;
-        await PassAsync(running, domains, TimeSpan.FromDays(29), TimeSpan.FromMinutes(10), mustBeValid: true);
+        await PassAsync(running, domains, TimeSpan.FromDays(29), TimeSpan.FromMinutes(20), mustBeValid: true);
         // Each of a hundred domains: 9 tries on the way up to 6 h, and then at most 5 a day (a tenth less than 6 h).
         Assert.InRange(refused, 100 * 70, 100 * (9 + (29 * 5)));
         isDown = false;
-        await PassAsync(running, domains, TimeSpan.FromHours(7), TimeSpan.FromMinutes(10), mustBeValid: true);
+        await PassAsync(running, domains, TimeSpan.FromHours(7), TimeSpan.FromMinutes(20), mustBeValid: true);
         Assert.All(domains, domain => Assert.Null(running.Renewal.StateOf(domain).Failure));
     }
 
@@ -237,6 +237,24 @@ public sealed class RenewalScheduleTests : IDisposable
         Assert.Equal(CertificateCondition.Valid, running.Renewal.StateOf(Domain).Condition);
         Assert.Equal(placed.Serial, Assert.Single(running.Published[Domain]).Serial);
         Assert.Null(running.Renewal.StateOf(Domain).Failure);
+    }
+
+    [Fact]
+    public async Task A_certificate_that_cannot_be_put_in_force_is_issued_again_and_holds_up_no_other()
+    {
+        DomainName other = RunningRenewal.Name("b.example.com");
+        await using (RunningRenewal running = Run([Domain, other])) await StartAsync(running);
+        await using RunningRenewal again = Run([Domain, other]);
+        again.Refuse = domain => domain.Equals(Domain);
+        await StartAsync(again);
+        Assert.Contains("refused", again.Renewal.StateOf(Domain).Failure, StringComparison.Ordinal);
+        Assert.Equal(CertificateCondition.Failed, again.Renewal.StateOf(Domain).Condition);
+        Assert.Equal(CertificateCondition.Valid, again.Renewal.StateOf(other).Condition);
+        again.Refuse = _ => false;
+        _clock.Advance(TimeSpan.FromMinutes(1));
+        await again.Renewal.DecideAsync();
+        Assert.Equal(CertificateCondition.Valid, again.Renewal.StateOf(Domain).Condition);
+        Assert.Single(again.Published[Domain]);
     }
 
     [Fact]

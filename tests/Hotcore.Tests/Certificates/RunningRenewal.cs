@@ -30,6 +30,12 @@ internal sealed class RunningRenewal : IAsyncDisposable
     /// <summary>What is in force, and how often something was put in force.</summary>
     public Dictionary<DomainName, List<StoredCertificate>> Published { get; } = [];
 
+    /// <summary>Which domains' certificates cannot be put in force.</summary>
+    public Func<DomainName, bool> Refuse { get; set; } = _ => false;
+
+    /// <summary>Called after each certificate that was put in force.</summary>
+    public Action<StoredCertificate> OnPublished { get; set; } = _ => { };
+
     public static DomainName Name(string text) =>
         DomainName.TryParse(text, out DomainName domain, out string error) ? domain : throw new ArgumentException(error);
 
@@ -41,10 +47,12 @@ internal sealed class RunningRenewal : IAsyncDisposable
 
     private void Publish(DomainName domain, StoredCertificate certificate)
     {
+        if (Refuse(domain)) throw new InvalidOperationException("refused");
         lock (Published)
         {
             if (!Published.TryGetValue(domain, out List<StoredCertificate>? all)) Published[domain] = all = [];
             all.Add(certificate);
         }
+        OnPublished(certificate);
     }
 }

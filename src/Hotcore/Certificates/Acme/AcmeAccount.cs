@@ -162,7 +162,7 @@ internal sealed class AcmeAccount : IDisposable
     {
         ProblemDocument? problem = answer.ReadProblem();
         string type = Problem.TypeOf(problem);
-        bool isBusy = answer.Status == 503 || (type == "rateLimited" && (isForAccount || Problem.IsOfAccount(problem, domain)));
+        bool isLimited = type == "rateLimited" && (isForAccount || Problem.IsOfAccount(problem, domain));
         string words = problem is null
             ? $"the CA answered with {answer.Describe()}"
             : Problem.Explain(problem, domain, byTls: false);
@@ -170,7 +170,7 @@ internal sealed class AcmeAccount : IDisposable
         {
             Problem = type,
             RetryAfter = answer.RetryAfter,
-            ConcernsAllDomains = answer.RetryAfter is not null && isBusy,
+            ConcernsAllDomains = answer.RetryAfter is not null && (answer.Status == 503 || isLimited),
         };
     }
 }

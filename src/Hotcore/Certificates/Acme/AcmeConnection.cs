@@ -35,7 +35,11 @@ internal sealed class AcmeConnection : IDisposable
             ReadExtraRoots(settings.ExtraRootsFile);
             handler.SslOptions.RemoteCertificateValidationCallback = IsTrusted;
         }
-        _client = new HttpClient(handler) { Timeout = settings.RequestTimeout, MaxResponseContentBufferSize = MaxBodyBytes };
+        _client = new HttpClient(handler)
+        {
+            Timeout = settings.RequestTimeout,
+            MaxResponseContentBufferSize = MaxBodyBytes,
+        };
         _client.DefaultRequestHeaders.UserAgent.Add(new ProductInfoHeaderValue("hotcore", Build.Version));
         // RFC 8555 6.1 wants a language; the CA's words go into English ones.
         _client.DefaultRequestHeaders.AcceptLanguage.Add(new StringWithQualityHeaderValue("en"));
@@ -57,7 +61,8 @@ internal sealed class AcmeConnection : IDisposable
     }
 
     /// <exception cref="AcmeFailure">No answer, or one too large.</exception>
-    private async Task<AcmeAnswer> SendAsync(HttpMethod method, string url, byte[]? signed, CancellationToken cancellation)
+    private async Task<AcmeAnswer> SendAsync(
+        HttpMethod method, string url, byte[]? signed, CancellationToken cancellation)
     {
         using var request = new HttpRequestMessage(method, ReadUrl(url));
         if (signed is not null)
@@ -95,7 +100,7 @@ internal sealed class AcmeConnection : IDisposable
     }
 
     private static string? Field(HttpResponseMessage response, string name) =>
-        response.Headers.NonValidated.TryGetValues(name, out HeaderStringValues values) ? values.FirstOrDefault() : null;
+        response.Headers.NonValidated.TryGetValues(name, out HeaderStringValues values) ? values.First() : null;
 
     private static Uri ReadUrl(string url)
     {
@@ -107,7 +112,8 @@ internal sealed class AcmeConnection : IDisposable
     {
         if (failure is HttpRequestException { HttpRequestError: HttpRequestError.ConfigurationLimitExceeded })
             return "its answer is too large";
-        if (failure.InnerException is AuthenticationException) return "its TLS certificate is not trusted: " + failure.InnerException.Message;
+        if (failure.InnerException is AuthenticationException untrusted)
+            return "its TLS certificate is not trusted: " + untrusted.Message;
         return Problem.Tidy(failure.InnerException?.Message ?? failure.Message);
     }
 
