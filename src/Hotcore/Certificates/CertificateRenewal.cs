@@ -123,7 +123,12 @@ internal sealed class CertificateRenewal : IAsyncDisposable
             }
         }
         var options = new ParallelOptions { MaxDegreeOfParallelism = Environment.ProcessorCount };
-        Parallel.ForEach(_domains.Values, options, renewal => renewal.LoadFirst());
+        Parallel.ForEach(_domains.Values, options, LoadFirst);
+    }
+
+    private void LoadFirst(DomainRenewal renewal)
+    {
+        if (!_stopping.IsCancellationRequested) renewal.LoadFirst();
     }
 
     private async Task DecideAgainAndAgainAsync(Task loaded)

@@ -9,20 +9,21 @@ namespace Hotcore.Certificates;
 /// </summary>
 /// <param name="domain">The domain.</param>
 /// <param name="parts">What it works with.</param>
-/// <param name="predecessor">The last run of an earlier job for the domain, which has to end before this one's first.</param>
+/// <param name="predecessor">The last run of an earlier job for the domain; this one's first comes after it.</param>
 internal sealed class DomainRenewal(DomainName domain, RenewalParts parts, Task predecessor)
 {
     private readonly Lock _loading = new();
     private readonly TaskCompletionSource _settled = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly CancellationTokenSource _dropping = new();
     private volatile Facts _facts = new();
+    private volatile bool _isRunning;
 
     public DomainName Domain => domain;
 
     /// <summary>The newest run, perhaps ended.</summary>
     public Task Running { get; private set; } = predecessor;
 
-    public bool IsRunning { get; private set; }
+    public bool IsRunning => _isRunning;
 
     public Task Settled => _settled.Task;
 
@@ -50,8 +51,10 @@ internal sealed class DomainRenewal(DomainName domain, RenewalParts parts, Task 
     public CertificateState StateAt(DateTimeOffset now)
     {
         Facts facts = _facts;
-        RenewalRecord? held = facts.Record.Failure is not null ? facts.Record : parts.Authority.PauseAt(now);
         bool isValid = facts.Certificate is { } certificate && now < certificate.NotAfter;
+        RenewalRecord? held = facts.Record.Failure is not null ? facts.Record : null;
+        // A pause that nothing waits for is no news.
+        if (!isValid) held ??= parts.Authority.PauseAt(now);
         CertificateCondition condition = isValid ? CertificateCondition.Valid
             : held is not null ? CertificateCondition.Failed
             : CertificateCondition.Pending;
@@ -78,12 +81,12 @@ internal sealed class DomainRenewal(DomainName domain, RenewalParts parts, Task 
     public Task Begin(Action<DomainRenewal> ended)
     {
         Task before = Running;
-        IsRunning = true;
+        _isRunning = true;
         Running = Task.Run(async () =>
         {
             await before.ConfigureAwait(false);
             await RunAsync(_dropping.Token).ConfigureAwait(false);
-            IsRunning = false;
+            _isRunning = false;
             ended(this);
         });
         return Running;
@@ -115,9 +118,12 @@ internal sealed class DomainRenewal(DomainName domain, RenewalParts parts, Task 
             RenewalRecord record = _facts.IsLoaded ? _facts.Record : parts.Records.Load(domain);
             StoredCertificate? certificate = parts.Store.Load(domain);
             // Where it was set aside, there is none any more.
-            if (certificate is null) stamp = parts.Store.StampOf(domain);
+            bool isThere = parts.Store.Has(domain);
+            if (!isThere) stamp = parts.Store.StampOf(domain);
             _facts = _facts with { IsLoaded = true, Record = record, Certificate = null, Stamp = stamp };
-            if (certificate is not null) TakeIn(certificate, record);
+            if (certificate is null) return;
+            TakeIn(certificate, record);
+            if (!isThere) RenewAtOnce();
         }
         catch (Exception failure)
         {
@@ -125,6 +131,13 @@ internal sealed class DomainRenewal(DomainName domain, RenewalParts parts, Task 
             _facts = _facts with { IsLoaded = true };
             TakeFailure(failure);
         }
+    }
+
+    /// <summary>For the certificate before, which serves in the place of a damaged one.</summary>
+    private void RenewAtOnce()
+    {
+        Facts facts = _facts;
+        _facts = facts with { Record = facts.Record with { RenewAt = parts.Clock.GetUtcNow() } };
     }
 
     private static bool IsIssuanceDue(Facts facts, DateTimeOffset now)

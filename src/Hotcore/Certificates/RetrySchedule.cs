@@ -1,6 +1,6 @@
 namespace Hotcore.Certificates;
 
-/// <summary>When a domain that failed is tried again: after a minute, then two, four and so on up to six hours.</summary>
+/// <summary>When what failed is tried again: after a minute, then two, four and so on, up to six hours.</summary>
 internal static class RetrySchedule
 {
     private static readonly TimeSpan First = TimeSpan.FromMinutes(1);
@@ -12,7 +12,7 @@ internal static class RetrySchedule
     /// <summary>How long to wait.</summary>
     /// <param name="failures">How many attempts in a row have failed, 1 or more.</param>
     /// <param name="asked">What the CA asked for, or null. Never less than that, up to a week.</param>
-    /// <param name="random">Takes up to a tenth off, so that domains that failed together do not return together.</param>
+    /// <param name="random">Takes up to a tenth off, so that what failed together does not return together.</param>
     public static TimeSpan WaitAfter(int failures, TimeSpan? asked, Random random)
     {
         TimeSpan doubled = failures > 10 ? Longest : First * (1 << (failures - 1));

@@ -148,7 +148,23 @@ internal sealed class StoredCertificate
         if (!IsKeyOf(leaf, key)) return "its key does not belong to its certificate";
         if (!leaf.MatchesHostname(domain.ToString(), allowWildcards: true, allowCommonName: false))
             return $"its certificate is not for {domain}";
-        return leaf.NotBefore < leaf.NotAfter ? null : "its certificate ends before it begins";
+        if (leaf.NotBefore >= leaf.NotAfter) return "its certificate ends before it begins";
+        // A chain in another order is for clients to make sense of.
+        if (chain.Count == 1 || !leaf.IssuerName.RawData.SequenceEqual(chain[1].SubjectName.RawData)) return null;
+        return IsSignedBy(leaf, chain[1]) ? null : "its issuer's signature does not fit";
+    }
+
+    /// <summary>Whether the signature fits; trust and time are the clients' affair.</summary>
+    private static bool IsSignedBy(X509Certificate2 leaf, X509Certificate2 issuer)
+    {
+        using var chain = new X509Chain();
+        chain.ChainPolicy.TrustMode = X509ChainTrustMode.CustomRootTrust;
+        chain.ChainPolicy.CustomTrustStore.Add(issuer);
+        chain.ChainPolicy.RevocationMode = X509RevocationMode.NoCheck;
+        chain.ChainPolicy.DisableCertificateDownloads = true;
+        chain.Build(leaf);
+        return chain.ChainElements.Count > 1
+            && chain.ChainStatus.All(status => status.Status != X509ChainStatusFlags.NotSignatureValid);
     }
 
     /// <summary>By a signature: a damaged file may well hold the right public key beside a wrong private one.</summary>

@@ -52,7 +52,8 @@ public sealed class ChallengesTests
         Assert.True(identifier.Critical);
         byte[] digest = new AsnReader(identifier.RawData, AsnEncodingRules.DER).ReadOctetString();
         Assert.Equal(SHA256.HashData("token.thumbprint"u8), digest);
-        Assert.Equal(["a.example.com"], certificate.Extensions.OfType<X509SubjectAlternativeNameExtension>().Single().EnumerateDnsNames());
+        var names = certificate.Extensions.OfType<X509SubjectAlternativeNameExtension>().Single();
+        Assert.Equal(["a.example.com"], names.EnumerateDnsNames());
         Assert.True(certificate.NotBefore.ToUniversalTime() < Now && certificate.NotAfter.ToUniversalTime() > Now);
         using ECDsa key = ECDsa.Create();
         key.ImportPkcs8PrivateKey(made.KeyPkcs8, out _);

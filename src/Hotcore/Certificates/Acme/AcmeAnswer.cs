@@ -28,7 +28,8 @@ internal sealed record AcmeAnswer(
         }
         catch (JsonException failure)
         {
-            throw Failure($"the CA answered {what} with JSON that cannot be read: {Problem.Tidy(failure.Message)}", failure);
+            string why = Problem.Tidy(failure.Message);
+            throw Failure($"the CA answered {what} with JSON that cannot be read: {why}", failure);
         }
     }
 

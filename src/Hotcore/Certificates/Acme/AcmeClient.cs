@@ -93,8 +93,7 @@ internal sealed class AcmeClient : IDisposable
         }
         catch (OperationCanceledException late) when (!cancellation.IsCancellationRequested)
         {
-            throw new AcmeFailure(
-                $"the CA did not finish with {request.Domain} within {_settings.Patience.TotalMinutes:0.#} min", late);
+            throw _settings.OutOfPatience(request.Domain, late);
         }
     }
 
@@ -104,7 +103,8 @@ internal sealed class AcmeClient : IDisposable
         AcmeDirectory directory = await _account.OpenAsync(request.Domain, cancellation).ConfigureAwait(false);
         var order = new CertificateOrder(_account, _settings, _boards, _clock, request.Domain, kind);
         string? replaces = directory.RenewalInfo is null ? null : request.Replaces;
-        StoredCertificate certificate = await order.ObtainAsync(directory, replaces, cancellation).ConfigureAwait(false);
+        StoredCertificate certificate =
+            await order.ObtainAsync(directory, replaces, cancellation).ConfigureAwait(false);
         return new Issuance(certificate, kind);
     }
 }

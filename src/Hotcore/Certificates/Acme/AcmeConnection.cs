@@ -78,7 +78,8 @@ internal sealed class AcmeConnection : IDisposable
         }
         catch (Exception failure) when (failure is HttpRequestException or IOException)
         {
-            throw new AcmeFailure($"the CA at {request.RequestUri!.Authority} cannot be asked: {Reason(failure)}", failure);
+            throw new AcmeFailure(
+                $"the CA at {request.RequestUri!.Authority} cannot be asked: {Reason(failure)}", failure);
         }
         catch (OperationCanceledException failure) when (!cancellation.IsCancellationRequested)
         {
@@ -91,8 +92,8 @@ internal sealed class AcmeConnection : IDisposable
         int status = (int)response.StatusCode;
         string? location = Field(response, "Location");
         if (status is >= 300 and <= 399)
-            throw new AcmeFailure($"the CA at {response.RequestMessage!.RequestUri!.Authority} redirects to "
-                + $"{Problem.Tidy(location ?? "nowhere")}, which a CA does not do: check the URL of its directory");
+            throw new AcmeFailure($"the CA redirects to {Problem.Tidy(location ?? "nowhere")}, which a CA does not do: "
+                + "check the URL of its directory");
         byte[] body = await response.Content.ReadAsByteArrayAsync(cancellation).ConfigureAwait(false);
         string contentType = response.Content.Headers.ContentType?.MediaType?.ToLowerInvariant() ?? "";
         TimeSpan? retryAfter = RetryAfter.Parse(Field(response, "Retry-After"), _clock.GetUtcNow());

@@ -92,7 +92,8 @@ internal sealed class CertificateOrder(
     {
         string name = kind == ChallengeKind.Http ? "http-01" : "tls-alpn-01";
         ChallengeDocument? challenge = authorization.Challenges?.FirstOrDefault(offered => offered?.Type == name);
-        if (challenge is null) throw new AcmeFailure($"the CA offers no {name} for {domain}") { MayPassOtherwise = true };
+        if (challenge is null)
+            throw new AcmeFailure($"the CA offers no {name} for {domain}") { MayPassOtherwise = true };
         bool isToken = challenge.Token is { Length: > 0 and <= 256 } token
             && !token.AsSpan().ContainsAnyExcept(TokenCharacters);
         return isToken ? challenge : throw new AcmeFailure($"the CA's token for {domain} is none");
@@ -176,7 +177,7 @@ internal sealed class CertificateOrder(
             TimeSpan wait = answer.RetryAfter ?? interval;
             if (wait < settings.PollInterval) wait = settings.PollInterval;
             if (clock.GetUtcNow() + wait > _deadline)
-                throw new AcmeFailure($"the CA did not finish with {domain} within {settings.Patience.TotalMinutes:0.#} min");
+                throw settings.OutOfPatience(domain);
             await Task.Delay(wait, clock, cancellation).ConfigureAwait(false);
             interval = interval * 2 < LongestPoll ? interval * 2 : LongestPoll;
         }

@@ -18,8 +18,12 @@ public sealed class AccountKeyTests
             Y = Base64Url.DecodeFromChars("x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"),
         };
         byte[] d = Base64Url.DecodeFromChars("jpsQnnGQmL-YBIffH1136cspYG6-0iY7X1fCE9-E9LI");
-        using var key = new AccountKey(ECDsa.Create(new ECParameters { Curve = ECCurve.NamedCurves.nistP256, Q = point, D = d }));
-        Assert.Equal("""{"crv":"P-256","kty":"EC","x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU","y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"}""", JsonSerializer.Serialize(key.Jwk, AcmeJson.Default.AccountJwk));
+        var parameters = new ECParameters { Curve = ECCurve.NamedCurves.nistP256, Q = point, D = d };
+        using var key = new AccountKey(ECDsa.Create(parameters));
+        Assert.Equal(
+            """{"crv":"P-256","kty":"EC","x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU","""
+            + "\"y\":\"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0\"}",
+            JsonSerializer.Serialize(key.Jwk, AcmeJson.Default.AccountJwk));
         Assert.Equal("oKIywvGUpTVTyxMQ3bwIIeQUudfr_CkLMjCE19ECD-U", key.Thumbprint);
         Assert.Equal("token." + key.Thumbprint, key.AuthorizeKey("token"));
     }
@@ -36,10 +40,12 @@ public sealed class AccountKeyTests
             string header = signed.RootElement.GetProperty("protected").GetString()!;
             string payload = signed.RootElement.GetProperty("payload").GetString()!;
             byte[] signature = Base64Url.DecodeFromChars(signed.RootElement.GetProperty("signature").GetString());
-            Assert.True(verifier.VerifyData(Encoding.ASCII.GetBytes($"{header}.{payload}"), signature, HashAlgorithmName.SHA256));
+            byte[] covered = Encoding.ASCII.GetBytes($"{header}.{payload}");
+            Assert.True(verifier.VerifyData(covered, signature, HashAlgorithmName.SHA256));
             string shown = Encoding.UTF8.GetString(Base64Url.DecodeFromChars(header));
             string who = account is null ? "\"jwk\":{" : "\"kid\":\"https://ca/account/1\"";
-            Assert.StartsWith("""{"alg":"ES256","nonce":"nonce","url":"https://ca/new",""" + who, shown, StringComparison.Ordinal);
+            const string beginning = """{"alg":"ES256","nonce":"nonce","url":"https://ca/new",""";
+            Assert.StartsWith(beginning + who, shown, StringComparison.Ordinal);
         }
     }
 
