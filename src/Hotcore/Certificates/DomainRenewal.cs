@@ -15,7 +15,7 @@ internal sealed class DomainRenewal(DomainName domain, RenewalParts parts, Task 
     private readonly Lock _loading = new();
     private readonly TaskCompletionSource _settled = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly CancellationTokenSource _dropping = new();
-    private volatile Facts _facts = new();
+    private volatile DomainFacts _facts = new();
     private volatile bool _isRunning;
 
     public DomainName Domain => domain;
@@ -28,18 +28,7 @@ internal sealed class DomainRenewal(DomainName domain, RenewalParts parts, Task 
     public Task Settled => _settled.Task;
 
     /// <summary>The next time at which something may be due; a time far off while it runs.</summary>
-    public DateTimeOffset NextStep
-    {
-        get
-        {
-            Facts facts = _facts;
-            if (IsRunning) return DateTimeOffset.MaxValue;
-            if (!facts.IsLoaded) return DateTimeOffset.MinValue;
-            DateTimeOffset issuance = facts.Certificate is null ? default : facts.Record.RenewAt ?? default;
-            if (facts.Record.NextTry > issuance) issuance = facts.Record.NextTry.Value;
-            return facts.Certificate?.Id is not null && facts.NextCheck < issuance ? facts.NextCheck : issuance;
-        }
-    }
+    public DateTimeOffset NextStep => IsRunning ? DateTimeOffset.MaxValue : _facts.NextStep;
 
     /// <summary>The domain is no longer mapped: what runs is broken off, and nothing is begun.</summary>
     public void Drop()
@@ -50,7 +39,7 @@ internal sealed class DomainRenewal(DomainName domain, RenewalParts parts, Task 
 
     public CertificateState StateAt(DateTimeOffset now)
     {
-        Facts facts = _facts;
+        DomainFacts facts = _facts;
         bool isValid = facts.Certificate is { } certificate && now < certificate.NotAfter;
         RenewalRecord? held = facts.Record.Failure is not null ? facts.Record : null;
         // A pause that nothing waits for is no news.
@@ -69,9 +58,9 @@ internal sealed class DomainRenewal(DomainName domain, RenewalParts parts, Task 
     public bool IsDue(DateTimeOffset now)
     {
         if (IsRunning || _dropping.IsCancellationRequested) return false;
-        Facts facts = _facts;
+        DomainFacts facts = _facts;
         if (!facts.IsLoaded) return true;
-        bool isDue = IsIssuanceDue(facts, now) || IsCheckDue(facts, now);
+        bool isDue = facts.IsIssuanceDue(now) || facts.IsCheckDue(now);
         if (isDue && parts.Authority.PauseAt(now) is null) return true;
         return parts.Store.StampOf(domain) != facts.Stamp;
     }
@@ -136,18 +125,9 @@ internal sealed class DomainRenewal(DomainName domain, RenewalParts parts, Task 
     /// <summary>For the certificate before, which serves in the place of a damaged one.</summary>
     private void RenewAtOnce()
     {
-        Facts facts = _facts;
+        DomainFacts facts = _facts;
         _facts = facts with { Record = facts.Record with { RenewAt = parts.Clock.GetUtcNow() } };
     }
-
-    private static bool IsIssuanceDue(Facts facts, DateTimeOffset now)
-    {
-        if (facts.Record.IsHeldBack(now)) return false;
-        return facts.Certificate is null || facts.Record.RenewAt is not { } time || time <= now;
-    }
-
-    private static bool IsCheckDue(Facts facts, DateTimeOffset now) =>
-        facts.Certificate?.Id is not null && (now >= facts.NextCheck || now < facts.CheckedAt);
 
     private async Task RunAsync(CancellationToken cancellation)
     {
@@ -157,8 +137,8 @@ internal sealed class DomainRenewal(DomainName domain, RenewalParts parts, Task 
             DateTimeOffset now = parts.Clock.GetUtcNow();
             if (parts.Authority.PauseAt(now) is null)
             {
-                if (IsCheckDue(_facts, now)) await CheckWindowAsync(now, cancellation).ConfigureAwait(false);
-                if (IsIssuanceDue(_facts, now)) await IssueAsync(cancellation).ConfigureAwait(false);
+                if (_facts.IsCheckDue(now)) await CheckWindowAsync(now, cancellation).ConfigureAwait(false);
+                if (_facts.IsIssuanceDue(now)) await IssueAsync(cancellation).ConfigureAwait(false);
             }
         }
         catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
@@ -174,7 +154,7 @@ internal sealed class DomainRenewal(DomainName domain, RenewalParts parts, Task 
 
     private async Task IssueAsync(CancellationToken cancellation)
     {
-        Facts facts = _facts;
+        DomainFacts facts = _facts;
         // Only a certificate that this CA has renewal information on is one of its own.
         string? replaces = facts.Record.WindowStart is null ? null : facts.Certificate?.Id;
         var request = new IssuanceRequest(domain, replaces, facts.Record.PrefersTls);
@@ -191,7 +171,7 @@ internal sealed class DomainRenewal(DomainName domain, RenewalParts parts, Task 
     /// <summary>Puts a certificate in force, and settles when it is renewed, unless that is settled already.</summary>
     private void TakeIn(StoredCertificate certificate, RenewalRecord record)
     {
-        var kept = new Kept(certificate.Id, certificate.NotBefore, certificate.NotAfter);
+        var kept = new CertificateFacts(certificate.Id, certificate.NotBefore, certificate.NotAfter);
         if (record.NotAfter != kept.NotAfter || record.RenewAt is null)
         {
             record = RenewalRecord.Empty with
@@ -228,10 +208,10 @@ internal sealed class DomainRenewal(DomainName domain, RenewalParts parts, Task 
 
     private void TakeWindow(RenewalWindow window)
     {
-        Facts facts = _facts;
+        DomainFacts facts = _facts;
         RenewalRecord record = facts.Record;
         if (record.WindowStart == window.Start && record.WindowEnd == window.End) return;
-        Kept certificate = facts.Certificate!;
+        CertificateFacts certificate = facts.Certificate!;
         DateTimeOffset time =
             RenewalSchedule.PickTime(certificate.NotBefore, certificate.NotAfter, window, Random.Shared);
         record = record with { RenewAt = time, WindowStart = window.Start, WindowEnd = window.End };
@@ -256,23 +236,4 @@ internal sealed class DomainRenewal(DomainName domain, RenewalParts parts, Task 
     }
 
     private static string Shown(DateTimeOffset time) => $"{time.UtcDateTime:yyyy-MM-dd'T'HH:mm:ss'Z'}";
-
-    /// <summary>What is kept in memory of a certificate; its key is not.</summary>
-    private sealed record Kept(string? Id, DateTimeOffset NotBefore, DateTimeOffset NotAfter);
-
-    /// <summary>All that is known at one instant, replaced as a whole by the run and read by anyone.</summary>
-    private sealed record Facts
-    {
-        public bool IsLoaded { get; init; }
-
-        public RenewalRecord Record { get; init; } = RenewalRecord.Empty;
-
-        public Kept? Certificate { get; init; }
-
-        public DateTime Stamp { get; init; }
-
-        public DateTimeOffset CheckedAt { get; init; }
-
-        public DateTimeOffset NextCheck { get; init; }
-    }
 }

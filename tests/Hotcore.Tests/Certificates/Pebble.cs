@@ -124,7 +124,7 @@ internal sealed class Pebble : IAsyncDisposable
         var lines = new ConcurrentQueue<string>();
         void Read(object sender, DataReceivedEventArgs line)
         {
-            if (line.Data is null) isReady.TrySetException(new IOException($"{program} ended: {string.Join('|', lines)}"));
+            if (line.Data is null) isReady.TrySetException(new IOException($"{program}: {string.Join('|', lines)}"));
             else if (line.Data.Contains(ready, StringComparison.Ordinal)) isReady.TrySetResult();
             else if (!isReady.Task.IsCompleted) lines.Enqueue(line.Data);
         }
