@@ -19,7 +19,9 @@ internal sealed class CertificateRenewal : ICertificateOrigin, IAsyncDisposable
     private readonly Func<MappingSnapshot> _mappings;
     private readonly CancellationTokenSource _stopping = new();
     private readonly Lock _changing = new();
+    private readonly SemaphoreSlim _wakening = new(0);
     private Task _deciding = Task.CompletedTask;
+    private long _wakesAtTicks = long.MaxValue;
 
     /// <param name="parts">What each domain's job works with.</param>
     /// <param name="mappings">The domains that are there at the start.</param>
@@ -50,7 +52,7 @@ internal sealed class CertificateRenewal : ICertificateOrigin, IAsyncDisposable
         }
     }
 
-    /// <summary>Stops looking after a domain; what is under way for it is broken off. Its certificate stays on disk.</summary>
+    /// <summary>Stops looking after a domain and breaks off what is under way. Its certificate stays on disk.</summary>
     public void Forget(DomainName domain)
     {
         lock (_changing)
@@ -108,6 +110,7 @@ internal sealed class CertificateRenewal : ICertificateOrigin, IAsyncDisposable
         IEnumerable<Task> running = _domains.Values.Select(renewal => renewal.Running);
         await Task.WhenAll([_deciding, .. running, .. _brokenOff.Values]).ConfigureAwait(false);
         _stopping.Dispose();
+        _wakening.Dispose();
         _parts.Authority.Dispose();
     }
 
@@ -123,7 +126,12 @@ internal sealed class CertificateRenewal : ICertificateOrigin, IAsyncDisposable
             }
         }
         var options = new ParallelOptions { MaxDegreeOfParallelism = Environment.ProcessorCount };
-        Parallel.ForEach(_domains.Values, options, renewal => renewal.LoadFirst());
+        Parallel.ForEach(_domains.Values, options, LoadFirst);
+    }
+
+    private void LoadFirst(DomainRenewal renewal)
+    {
+        if (!_stopping.IsCancellationRequested) renewal.LoadFirst();
     }
 
     private async Task DecideAgainAndAgainAsync(Task loaded)
@@ -134,7 +142,8 @@ internal sealed class CertificateRenewal : ICertificateOrigin, IAsyncDisposable
             while (true)
             {
                 _ = DecideAsync();
-                await Task.Delay(WaitForNext(), _parts.Clock, _stopping.Token).ConfigureAwait(false);
+                await Task.Delay(ShortestWait, _parts.Clock, _stopping.Token).ConfigureAwait(false);
+                await _wakening.WaitAsync(PlanWait(), _stopping.Token).ConfigureAwait(false);
             }
         }
         catch (OperationCanceledException) when (_stopping.IsCancellationRequested)
@@ -143,24 +152,32 @@ internal sealed class CertificateRenewal : ICertificateOrigin, IAsyncDisposable
         }
     }
 
-    private TimeSpan WaitForNext()
+    /// <summary>How long until something may be due, a minute at most.</summary>
+    private TimeSpan PlanWait()
     {
         DateTimeOffset now = _parts.Clock.GetUtcNow();
+        DateTimeOffset next = now + LongestWait;
+        // What ends from here on tells by itself when it wants to go on.
+        Volatile.Write(ref _wakesAtTicks, next.UtcTicks);
         if (_parts.Authority.PauseAt(now) is not null) return LongestWait;
-        TimeSpan wait = LongestWait;
         foreach (DomainRenewal renewal in _domains.Values)
         {
-            TimeSpan next = renewal.NextStep - now;
-            if (next < wait) wait = next;
+            if (renewal.NextStep < next) next = renewal.NextStep;
         }
-        return wait > ShortestWait ? wait : ShortestWait;
+        Volatile.Write(ref _wakesAtTicks, next.UtcTicks);
+        return next > now ? next - now : TimeSpan.Zero;
+    }
+
+    private void WakeInTimeFor(DomainRenewal renewal)
+    {
+        if (renewal.NextStep.UtcTicks < Volatile.Read(ref _wakesAtTicks)) _wakening.Release();
     }
 
     /// <summary>Called with the lock held, so that no two begin the same and none begins what was dropped.</summary>
     private Task Begin(DomainRenewal renewal)
     {
         if (!renewal.IsDue(_parts.Clock.GetUtcNow())) return Task.CompletedTask;
-        return renewal.Begin();
+        return renewal.Begin(WakeInTimeFor);
     }
 
     private DomainRenewal Create(DomainName domain) =>

@@ -18,9 +18,9 @@ internal enum CertificateCondition
 
 /// <summary>What status and log say of a domain's certificate.</summary>
 /// <param name="Condition">How it stands.</param>
-/// <param name="NotAfter">The end of the certificate that is there, expired or not.</param>
+/// <param name="NotAfter">The end of the certificate that is there, or was; null where there never was one.</param>
 /// <param name="NextRenewal">When it is renewed, if all goes well.</param>
-/// <param name="Failure">Why the last attempt failed and what the user can do, also beside a valid certificate.</param>
+/// <param name="Failure">Why the last attempt failed and what the user can do; beside a valid one, too.</param>
 /// <param name="NextTry">When it is tried again after that.</param>
 internal sealed record CertificateState(
     CertificateCondition Condition,

@@ -46,6 +46,9 @@ internal sealed class CertificateStore
     /// <summary>Tells one content of a domain's file from the next, and from none, without reading it.</summary>
     public DateTime StampOf(DomainName domain) => File.GetLastWriteTimeUtc(PathOf(domain));
 
+    /// <summary>Whether there is a file for a domain, which is not so where the one before it has to serve.</summary>
+    public bool Has(DomainName domain) => File.Exists(PathOf(domain));
+
     /// <summary>
     /// The certificate of a domain, be it expired; null where there is none that can be used. A file that is
     /// damaged, or does not belong to the domain, is set aside and reported, and the one before it used if it is

@@ -9,7 +9,10 @@ namespace Hotcore.Certificates;
 /// <param name="clock">Tells the time that challenge certificates are made for.</param>
 /// <param name="look">A look at a domain from here; null for <see cref="DomainLook"/>.</param>
 internal sealed class ChallengeBoards(
-    HttpChallenges http, TlsChallenges tls, TimeProvider clock, Func<DomainName, string, string, Task<string?>>? look = null)
+    HttpChallenges http,
+    TlsChallenges tls,
+    TimeProvider clock,
+    Func<DomainName, string, string, Task<string?>>? look = null)
 {
     /// <summary>What looks wrong with a domain, given a token and its key authorization, or null.</summary>
     public Func<DomainName, string, string, Task<string?>> Look { get; } = look ?? DomainLook.LookAsync;

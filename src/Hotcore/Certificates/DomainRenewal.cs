@@ -9,36 +9,26 @@ namespace Hotcore.Certificates;
 /// </summary>
 /// <param name="domain">The domain.</param>
 /// <param name="parts">What it works with.</param>
-/// <param name="predecessor">The last run of an earlier job for the domain, which has to end before this one's first.</param>
+/// <param name="predecessor">The last run of an earlier job for the domain; this one's first comes after it.</param>
 internal sealed class DomainRenewal(DomainName domain, RenewalParts parts, Task predecessor)
 {
     private readonly Lock _loading = new();
     private readonly TaskCompletionSource _settled = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly CancellationTokenSource _dropping = new();
-    private volatile Facts _facts = new();
+    private volatile DomainFacts _facts = new();
+    private volatile bool _isRunning;
 
     public DomainName Domain => domain;
 
     /// <summary>The newest run, perhaps ended.</summary>
     public Task Running { get; private set; } = predecessor;
 
-    public bool IsRunning { get; private set; }
+    public bool IsRunning => _isRunning;
 
     public Task Settled => _settled.Task;
 
     /// <summary>The next time at which something may be due; a time far off while it runs.</summary>
-    public DateTimeOffset NextStep
-    {
-        get
-        {
-            Facts facts = _facts;
-            if (IsRunning) return DateTimeOffset.MaxValue;
-            if (!facts.IsLoaded) return DateTimeOffset.MinValue;
-            DateTimeOffset issuance = facts.Certificate is null ? default : facts.Record.RenewAt ?? default;
-            if (facts.Record.NextTry > issuance) issuance = facts.Record.NextTry.Value;
-            return facts.Certificate?.Id is not null && facts.NextCheck < issuance ? facts.NextCheck : issuance;
-        }
-    }
+    public DateTimeOffset NextStep => IsRunning ? DateTimeOffset.MaxValue : _facts.NextStep;
 
     /// <summary>The domain is no longer mapped: what runs is broken off, and nothing is begun.</summary>
     public void Drop()
@@ -49,36 +39,44 @@ internal sealed class DomainRenewal(DomainName domain, RenewalParts parts, Task 
 
     public CertificateState StateAt(DateTimeOffset now)
     {
-        Facts facts = _facts;
-        RenewalRecord? held = facts.Record.Failure is not null ? facts.Record : parts.Authority.PauseAt(now);
+        DomainFacts facts = _facts;
         bool isValid = facts.Certificate is { } certificate && now < certificate.NotAfter;
+        RenewalRecord? held = facts.Record.Failure is not null ? facts.Record : null;
+        // A pause that nothing waits for is no news.
+        if (!isValid) held ??= parts.Authority.PauseAt(now);
         CertificateCondition condition = isValid ? CertificateCondition.Valid
             : held is not null ? CertificateCondition.Failed
             : CertificateCondition.Pending;
         return new CertificateState(
-            condition, facts.Certificate?.NotAfter, facts.Certificate is null ? null : facts.Record.RenewAt, held?.Failure, held?.NextTry);
+            condition,
+            facts.Certificate?.NotAfter ?? facts.Record.NotAfter,
+            facts.Certificate is null ? null : facts.Record.RenewAt,
+            held?.Failure,
+            held?.NextTry);
     }
 
     public bool IsDue(DateTimeOffset now)
     {
         if (IsRunning || _dropping.IsCancellationRequested) return false;
-        Facts facts = _facts;
+        DomainFacts facts = _facts;
         if (!facts.IsLoaded) return true;
-        bool isDue = IsIssuanceDue(facts, now) || IsCheckDue(facts, now);
+        bool isDue = facts.IsIssuanceDue(now) || facts.IsCheckDue(now);
         if (isDue && parts.Authority.PauseAt(now) is null) return true;
         return parts.Store.StampOf(domain) != facts.Stamp;
     }
 
     /// <summary>Starts a run on the thread pool. The task never fails.</summary>
-    public Task Begin()
+    /// <param name="ended">Called when it has ended.</param>
+    public Task Begin(Action<DomainRenewal> ended)
     {
         Task before = Running;
-        IsRunning = true;
+        _isRunning = true;
         Running = Task.Run(async () =>
         {
             await before.ConfigureAwait(false);
             await RunAsync(_dropping.Token).ConfigureAwait(false);
-            IsRunning = false;
+            _isRunning = false;
+            ended(this);
         });
         return Running;
     }
@@ -109,22 +107,27 @@ internal sealed class DomainRenewal(DomainName domain, RenewalParts parts, Task 
             RenewalRecord record = _facts.IsLoaded ? _facts.Record : parts.Records.Load(domain);
             StoredCertificate? certificate = parts.Store.Load(domain);
             // Where it was set aside, there is none any more.
-            if (certificate is null) stamp = parts.Store.StampOf(domain);
+            bool isThere = parts.Store.Has(domain);
+            if (!isThere) stamp = parts.Store.StampOf(domain);
             _facts = _facts with { IsLoaded = true, Record = record, Certificate = null, Stamp = stamp };
-            if (certificate is not null) TakeIn(certificate, record);
+            if (certificate is null) return;
+            TakeIn(certificate, record);
+            if (!isThere) RenewAtOnce();
         }
-        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        catch (Exception failure)
         {
-            parts.Log($"certificate of {domain}: cannot be loaded: {failure.Message}");
+            // What cannot be read, or put in force, is issued anew once the wait is over.
             _facts = _facts with { IsLoaded = true };
+            TakeFailure(failure);
         }
     }
 
-    private static bool IsIssuanceDue(Facts facts, DateTimeOffset now) =>
-        !facts.Record.IsHeldBack(now) && (facts.Certificate is null || facts.Record.RenewAt is not { } time || time <= now);
-
-    private static bool IsCheckDue(Facts facts, DateTimeOffset now) =>
-        facts.Certificate?.Id is not null && (now >= facts.NextCheck || now < facts.CheckedAt);
+    /// <summary>For the certificate before, which serves in the place of a damaged one.</summary>
+    private void RenewAtOnce()
+    {
+        DomainFacts facts = _facts;
+        _facts = facts with { Record = facts.Record with { RenewAt = parts.Clock.GetUtcNow() } };
+    }
 
     private async Task RunAsync(CancellationToken cancellation)
     {
@@ -134,8 +137,8 @@ internal sealed class DomainRenewal(DomainName domain, RenewalParts parts, Task 
             DateTimeOffset now = parts.Clock.GetUtcNow();
             if (parts.Authority.PauseAt(now) is null)
             {
-                if (IsCheckDue(_facts, now)) await CheckWindowAsync(now, cancellation).ConfigureAwait(false);
-                if (IsIssuanceDue(_facts, now)) await IssueAsync(cancellation).ConfigureAwait(false);
+                if (_facts.IsCheckDue(now)) await CheckWindowAsync(now, cancellation).ConfigureAwait(false);
+                if (_facts.IsIssuanceDue(now)) await IssueAsync(cancellation).ConfigureAwait(false);
             }
         }
         catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
@@ -151,7 +154,7 @@ internal sealed class DomainRenewal(DomainName domain, RenewalParts parts, Task 
 
     private async Task IssueAsync(CancellationToken cancellation)
     {
-        Facts facts = _facts;
+        DomainFacts facts = _facts;
         // Only a certificate that this CA has renewal information on is one of its own.
         string? replaces = facts.Record.WindowStart is null ? null : facts.Certificate?.Id;
         var request = new IssuanceRequest(domain, replaces, facts.Record.PrefersTls);
@@ -168,7 +171,7 @@ internal sealed class DomainRenewal(DomainName domain, RenewalParts parts, Task 
     /// <summary>Puts a certificate in force, and settles when it is renewed, unless that is settled already.</summary>
     private void TakeIn(StoredCertificate certificate, RenewalRecord record)
     {
-        var kept = new Kept(certificate.Id, certificate.NotBefore, certificate.NotAfter);
+        var kept = new CertificateFacts(certificate.Id, certificate.NotBefore, certificate.NotAfter);
         if (record.NotAfter != kept.NotAfter || record.RenewAt is null)
         {
             record = RenewalRecord.Empty with
@@ -179,8 +182,8 @@ internal sealed class DomainRenewal(DomainName domain, RenewalParts parts, Task 
             };
             parts.Records.Save(domain, record);
         }
-        _facts = _facts with { Record = record, Certificate = kept, NextCheck = default };
         if (!_dropping.IsCancellationRequested) parts.Publish(domain, certificate);
+        _facts = _facts with { Record = record, Certificate = kept, NextCheck = default };
         _settled.TrySetResult();
     }
 
@@ -205,11 +208,12 @@ internal sealed class DomainRenewal(DomainName domain, RenewalParts parts, Task 
 
     private void TakeWindow(RenewalWindow window)
     {
-        Facts facts = _facts;
+        DomainFacts facts = _facts;
         RenewalRecord record = facts.Record;
         if (record.WindowStart == window.Start && record.WindowEnd == window.End) return;
-        Kept certificate = facts.Certificate!;
-        DateTimeOffset time = RenewalSchedule.PickTime(certificate.NotBefore, certificate.NotAfter, window, Random.Shared);
+        CertificateFacts certificate = facts.Certificate!;
+        DateTimeOffset time =
+            RenewalSchedule.PickTime(certificate.NotBefore, certificate.NotAfter, window, Random.Shared);
         record = record with { RenewAt = time, WindowStart = window.Start, WindowEnd = window.End };
         parts.Records.Save(domain, record);
         _facts = facts with { Record = record };
@@ -223,7 +227,8 @@ internal sealed class DomainRenewal(DomainName domain, RenewalParts parts, Task 
         DateTimeOffset now = parts.Clock.GetUtcNow();
         int failures = record.Failures + 1;
         TimeSpan wait = RetrySchedule.WaitAfter(failures, (failure as AcmeFailure)?.RetryAfter, Random.Shared);
-        string words = failure is AcmeFailure ? failure.Message : $"{failure.GetType().Name}: {failure.Message}";
+        bool isExpected = failure is AcmeFailure or IOException or UnauthorizedAccessException;
+        string words = isExpected ? failure.Message : $"{failure.GetType().Name}: {failure.Message}";
         record = record with { Failures = failures, FailedAt = now, NextTry = now + wait, Failure = words };
         _facts = _facts with { Record = record };
         parts.Records.Save(domain, record);
@@ -231,23 +236,4 @@ internal sealed class DomainRenewal(DomainName domain, RenewalParts parts, Task 
     }
 
     private static string Shown(DateTimeOffset time) => $"{time.UtcDateTime:yyyy-MM-dd'T'HH:mm:ss'Z'}";
-
-    /// <summary>What is kept in memory of a certificate; its key is not.</summary>
-    private sealed record Kept(string? Id, DateTimeOffset NotBefore, DateTimeOffset NotAfter);
-
-    /// <summary>All that is known at one instant, replaced as a whole by the run and read by anyone.</summary>
-    private sealed record Facts
-    {
-        public bool IsLoaded { get; init; }
-
-        public RenewalRecord Record { get; init; } = RenewalRecord.Empty;
-
-        public Kept? Certificate { get; init; }
-
-        public DateTime Stamp { get; init; }
-
-        public DateTimeOffset CheckedAt { get; init; }
-
-        public DateTimeOffset NextCheck { get; init; }
-    }
 }

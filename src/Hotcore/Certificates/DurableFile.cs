@@ -31,7 +31,7 @@ internal static class DurableFile
         FlushFolderOf(path);
     }
 
-    /// <summary>The first half of <see cref="Write"/>: the new content is whole on the disk, under its own name.</summary>
+    /// <summary>The first half of <see cref="Write"/>: the new content is whole on the disk, beside the old.</summary>
     public static void WriteBeside(string path, ReadOnlySpan<byte> content)
     {
         // Left by a crash, perhaps with other rights than a key needs.

@@ -10,7 +10,7 @@ internal sealed record RenewalRecord
 {
     public static readonly RenewalRecord Empty = new();
 
-    /// <summary>The end of the certificate that <see cref="RenewAt"/> is about; of another one it says nothing.</summary>
+    /// <summary>The end of the certificate that <see cref="RenewAt"/> is about; of others it says nothing.</summary>
     public DateTimeOffset? NotAfter { get; init; }
 
     /// <summary>The time of renewal, picked once.</summary>

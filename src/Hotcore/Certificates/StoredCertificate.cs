@@ -26,8 +26,10 @@ internal sealed class StoredCertificate
         byte[]? keyIdentifier = leaf.Extensions.OfType<X509AuthorityKeyIdentifierExtension>().FirstOrDefault()
             ?.KeyIdentifier?.ToArray();
         // RFC 9773 4.1.
-        Id = keyIdentifier is null ? null : $"{Base64Url.EncodeToString(keyIdentifier)}.{Base64Url.EncodeToString(Serial)}";
-        Names = [.. leaf.Extensions.OfType<X509SubjectAlternativeNameExtension>().SelectMany(n => n.EnumerateDnsNames())];
+        if (keyIdentifier is not null)
+            Id = $"{Base64Url.EncodeToString(keyIdentifier)}.{Base64Url.EncodeToString(Serial)}";
+        var names = leaf.Extensions.OfType<X509SubjectAlternativeNameExtension>();
+        Names = [.. names.SelectMany(extension => extension.EnumerateDnsNames())];
     }
 
     public DomainName Domain { get; }
@@ -87,7 +89,8 @@ internal sealed class StoredCertificate
         return certificate is not null;
     }
 
-    private static string? ReadBlocks(ReadOnlySpan<char> text, X509Certificate2Collection chain, ref AsymmetricAlgorithm? key)
+    private static string? ReadBlocks(
+        ReadOnlySpan<char> text, X509Certificate2Collection chain, ref AsymmetricAlgorithm? key)
     {
         int blocks = text.Count("-----BEGIN ");
         while (PemEncoding.TryFind(text, out PemFields block))
@@ -102,7 +105,7 @@ internal sealed class StoredCertificate
             {
                 if (key is not null) return "it holds more than one key";
                 key = ReadKey(label, whole);
-                if (key is null) return $"its key ({label}) is of a kind that hotcore does not read; use EC or RSA, unencrypted";
+                if (key is null) return $"its key ({label}) is not one that hotcore reads; use EC or RSA, unencrypted";
             }
             text = text[block.Location.End..];
             blocks--;
@@ -145,7 +148,23 @@ internal sealed class StoredCertificate
         if (!IsKeyOf(leaf, key)) return "its key does not belong to its certificate";
         if (!leaf.MatchesHostname(domain.ToString(), allowWildcards: true, allowCommonName: false))
             return $"its certificate is not for {domain}";
-        return leaf.NotBefore < leaf.NotAfter ? null : "its certificate ends before it begins";
+        if (leaf.NotBefore >= leaf.NotAfter) return "its certificate ends before it begins";
+        // A chain in another order is for clients to make sense of.
+        if (chain.Count == 1 || !leaf.IssuerName.RawData.SequenceEqual(chain[1].SubjectName.RawData)) return null;
+        return IsSignedBy(leaf, chain[1]) ? null : "its issuer's signature does not fit";
+    }
+
+    /// <summary>Whether the signature fits; trust and time are the clients' affair.</summary>
+    private static bool IsSignedBy(X509Certificate2 leaf, X509Certificate2 issuer)
+    {
+        using var chain = new X509Chain();
+        chain.ChainPolicy.TrustMode = X509ChainTrustMode.CustomRootTrust;
+        chain.ChainPolicy.CustomTrustStore.Add(issuer);
+        chain.ChainPolicy.RevocationMode = X509RevocationMode.NoCheck;
+        chain.ChainPolicy.DisableCertificateDownloads = true;
+        chain.Build(leaf);
+        return chain.ChainElements.Count > 1
+            && chain.ChainStatus.All(status => status.Status != X509ChainStatusFlags.NotSignatureValid);
     }
 
     /// <summary>By a signature: a damaged file may well hold the right public key beside a wrong private one.</summary>
@@ -156,7 +175,8 @@ internal sealed class StoredCertificate
         if (key is ECDsa ec)
         {
             using ECDsa? ecPublic = leaf.GetECDsaPublicKey();
-            return ecPublic is not null && ecPublic.KeySize == ec.KeySize && ecPublic.VerifyData(probe, ec.SignData(probe, hash), hash);
+            return ecPublic is not null && ecPublic.KeySize == ec.KeySize
+                && ecPublic.VerifyData(probe, ec.SignData(probe, hash), hash);
         }
         var rsa = (RSA)key;
         using RSA? rsaPublic = leaf.GetRSAPublicKey();

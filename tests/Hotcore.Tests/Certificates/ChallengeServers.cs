@@ -1,6 +1,8 @@
 using System.Net;
 using System.Net.Security;
 using System.Net.Sockets;
+using System.Security.Authentication;
+using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using System.Text;
 
@@ -53,8 +55,10 @@ internal sealed class ChallengeServers : IDisposable
                 // The fields of the request do not matter.
             }
             string path = line.Split(' ') is [_, var target, ..] ? target : "";
-            bool isFound = challenges.TryFind(Encoding.ASCII.GetBytes(path.Replace(HttpChallenges.PathPrefix, "", StringComparison.Ordinal)), out byte[]? body);
-            string head = $"HTTP/1.1 {(isFound ? "200 OK" : "404 Not Found")}\r\nContent-Length: {body?.Length ?? 0}\r\nConnection: close\r\n\r\n";
+            string token = path.Replace(HttpChallenges.PathPrefix, "", StringComparison.Ordinal);
+            bool isFound = challenges.TryFind(Encoding.ASCII.GetBytes(token), out byte[]? body);
+            string status = isFound ? "200 OK" : "404 Not Found";
+            string head = $"HTTP/1.1 {status}\r\nContent-Length: {body?.Length ?? 0}\r\nConnection: close\r\n\r\n";
             await client.GetStream().WriteAsync((byte[])[.. Encoding.ASCII.GetBytes(head), .. body ?? []]);
         }
     }
@@ -66,9 +70,9 @@ internal sealed class ChallengeServers : IDisposable
             await using var stream = new SslStream(client.GetStream());
             try
             {
-                await stream.AuthenticateAsServerAsync((_, hello, _, _) => Select(hello, challenges), null, CancellationToken.None);
+                await stream.AuthenticateAsServerAsync((_, hello, _, _) => Select(hello, challenges), null, default);
             }
-            catch (Exception failure) when (failure is IOException or System.Security.Authentication.AuthenticationException)
+            catch (Exception failure) when (failure is IOException or AuthenticationException)
             {
                 // The CA says for itself what it did not like.
             }
@@ -79,13 +83,12 @@ internal sealed class ChallengeServers : IDisposable
     {
         if (!challenges.TryFind(Encoding.ASCII.GetBytes(hello.ServerName), out ChallengeCertificate? challenge))
             throw new IOException($"no challenge for {hello.ServerName}");
-        string certificate = PemOf("CERTIFICATE", challenge.CertificateDer), key = PemOf("PRIVATE KEY", challenge.KeyPkcs8);
+        string certificate = PemEncoding.WriteString("CERTIFICATE", challenge.CertificateDer);
+        string key = PemEncoding.WriteString("PRIVATE KEY", challenge.KeyPkcs8);
         return ValueTask.FromResult(new SslServerAuthenticationOptions
         {
             ServerCertificate = X509Certificate2.CreateFromPem(certificate, key),
             ApplicationProtocols = [new SslApplicationProtocol(TlsChallenges.Protocol)],
         });
     }
-
-    private static string PemOf(string label, byte[] der) => System.Security.Cryptography.PemEncoding.WriteString(label, der);
 }

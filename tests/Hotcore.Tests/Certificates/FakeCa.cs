@@ -11,6 +11,8 @@ namespace Hotcore.Certificates;
 /// </summary>
 internal sealed class FakeCa : IDisposable
 {
+    private static readonly object Refused = new { type = "urn:ietf:params:acme:error:connection", detail = "refused" };
+
     private readonly FakeHttpServer _server;
     private readonly HttpChallenges _challenges;
     private readonly TimeProvider _clock;
@@ -53,15 +55,18 @@ internal sealed class FakeCa : IDisposable
     /// <summary>How many accounts it has; by key, so that a second key would be a second account.</summary>
     public int Accounts => _accounts.Count;
 
-    /// <summary>How many challenges it was called to look at.</summary>
+    /// <summary>How many orders it took.</summary>
     public int Orders => _orders.Count;
 
     public void ForgetAccounts() => _accounts.Clear();
 
     public void Dispose() => _server.Dispose();
 
-    public static FakeAnswer Problem(int status, string type, string detail, params string[] fields) => new(
-        status, "application/problem+json", JsonSerializer.Serialize(new Dictionary<string, string> { ["type"] = "urn:ietf:params:acme:error:" + type, ["detail"] = detail }), fields);
+    public static FakeAnswer Problem(int status, string type, string detail, params string[] fields)
+    {
+        string body = JsonSerializer.Serialize(new { type = "urn:ietf:params:acme:error:" + type, detail });
+        return new FakeAnswer(status, "application/problem+json", body, fields);
+    }
 
     public static FakeAnswer Json(object document, params string[] fields) =>
         new(200, "application/json", JsonSerializer.Serialize(document), fields);
@@ -82,11 +87,13 @@ internal sealed class FakeCa : IDisposable
         if (request.Method is not "POST") return ToPlainRequest(path);
         using JsonDocument signed = JsonDocument.Parse(request.Body);
         using JsonDocument header = Part(signed, "protected");
-        if (!_nonces.TryRemove(header.RootElement.GetProperty("nonce").GetString()!, out _)) return Problem(400, "badNonce", "used");
+        string nonce = header.RootElement.GetProperty("nonce").GetString()!;
+        if (!_nonces.TryRemove(nonce, out _)) return Problem(400, "badNonce", "used");
         using JsonDocument payload = Part(signed, "payload");
         if (path[1] == "account") return ToAccount(header.RootElement.GetProperty("jwk").GetRawText());
         string account = header.RootElement.GetProperty("kid").GetString()!;
-        return _accounts.Values.Contains(account) ? ToSignedRequest(path, payload) : Problem(400, "accountDoesNotExist", "who?");
+        bool isKnown = _accounts.Values.Contains(account);
+        return isKnown ? ToSignedRequest(path, payload) : Problem(400, "accountDoesNotExist", "who?");
     }
 
     private FakeAnswer ToPlainRequest(string[] path) => path[1] switch
@@ -124,8 +131,8 @@ internal sealed class FakeCa : IDisposable
                 return ToAuthorization(order);
             case "finalize":
                 order.Status = "valid";
-                order.Pem = _authority.Certify(
-                    Base64Url.DecodeFromChars(payload.RootElement.GetProperty("csr").GetString()), NameInstead ?? order.Name, _clock.GetUtcNow(), Lifetime);
+                byte[] csr = Base64Url.DecodeFromChars(payload.RootElement.GetProperty("csr").GetString());
+                order.Pem = _authority.Certify(csr, NameInstead ?? order.Name, _clock.GetUtcNow(), Lifetime);
                 return ToOrder(order);
             case "certificate":
                 return new FakeAnswer(200, "application/pem-certificate-chain", order.Pem);
@@ -137,7 +144,8 @@ internal sealed class FakeCa : IDisposable
     private FakeAnswer ToNewOrder(JsonDocument payload)
     {
         string name = payload.RootElement.GetProperty("identifiers")[0].GetProperty("value").GetString()!;
-        Replaced.Enqueue(payload.RootElement.TryGetProperty("replaces", out JsonElement replaces) ? replaces.GetString() : null);
+        bool isReplacing = payload.RootElement.TryGetProperty("replaces", out JsonElement replaces);
+        Replaced.Enqueue(isReplacing ? replaces.GetString() : null);
         var order = new Order($"{Interlocked.Increment(ref _count)}", name);
         _orders[order.Id] = order;
         FakeAnswer answer = ToOrder(order);
@@ -164,7 +172,7 @@ internal sealed class FakeCa : IDisposable
                 url = $"{Url}/challenge/{order.Id}",
                 status = "pending",
                 token = "token" + order.Id,
-                error = order.Status == "invalid" ? new { type = "urn:ietf:params:acme:error:connection", detail = "refused" } : null,
+                error = order.Status == "invalid" ? Refused : null,
             },
         },
     });

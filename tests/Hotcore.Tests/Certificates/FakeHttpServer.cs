@@ -78,7 +78,8 @@ internal sealed class FakeHttpServer : IDisposable
             head += (char)one[0];
         }
         string[] lines = head.Split("\r\n");
-        string? length = lines.FirstOrDefault(line => line.StartsWith("Content-Length:", StringComparison.OrdinalIgnoreCase));
+        string? length = lines.FirstOrDefault(
+            line => line.StartsWith("Content-Length:", StringComparison.OrdinalIgnoreCase));
         var body = new byte[length is null ? 0 : int.Parse(length.Split(':')[1], CultureInfo.InvariantCulture)];
         await stream.ReadExactlyAsync(body);
         string[] words = lines[0].Split(' ');
@@ -88,7 +89,8 @@ internal sealed class FakeHttpServer : IDisposable
     private static byte[] Write(FakeAnswer answer, bool isHead)
     {
         byte[] body = Encoding.UTF8.GetBytes(answer.Body);
-        string head = $"HTTP/1.1 {answer.Status} Whatever\r\nContent-Type: {answer.ContentType}\r\nContent-Length: {body.Length}\r\n"
+        string head = $"HTTP/1.1 {answer.Status} Whatever\r\nContent-Type: {answer.ContentType}\r\n"
+            + $"Content-Length: {body.Length}\r\n"
             + string.Concat(answer.Fields.Select(field => field + "\r\n")) + "\r\n";
         return isHead ? Encoding.ASCII.GetBytes(head) : [.. Encoding.ASCII.GetBytes(head), .. body];
     }

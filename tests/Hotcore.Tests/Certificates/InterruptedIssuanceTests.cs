@@ -112,7 +112,8 @@ public sealed class InterruptedIssuanceTests : IDisposable
     {
         string copy = _folder[name];
         Directory.CreateDirectory(copy);
-        foreach (string file in Directory.GetFiles(Certificates)) File.Copy(file, Path.Combine(copy, Path.GetFileName(file)));
+        foreach (string file in Directory.GetFiles(Certificates))
+            File.Copy(file, Path.Combine(copy, Path.GetFileName(file)));
         return copy;
     }
 
@@ -134,11 +135,15 @@ public sealed class InterruptedIssuanceTests : IDisposable
     private static void AssertWhole(string folder, RunningRenewal running)
     {
         Assert.NotNull(running.Store.Load(Domain));
-        string[] keys = [.. Directory.GetFiles(folder).Where(file => File.ReadAllText(file).Contains("PRIVATE KEY", StringComparison.Ordinal))];
+        string[] keys = [.. Directory.GetFiles(folder).Where(HoldsKey)];
         Assert.Equal(2, keys.Length);
-        string account = Assert.Single(keys, file => Path.GetFileName(file).StartsWith("account_", StringComparison.Ordinal));
+        string account = Assert.Single(Directory.GetFiles(folder, "account_*"));
         using ECDsa key = ECDsa.Create();
         key.ImportFromPem(File.ReadAllText(account));
-        Assert.All(keys, file => Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(file)));
+        const UnixFileMode ownerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+        Assert.All(keys, file => Assert.Equal(ownerOnly, File.GetUnixFileMode(file)));
     }
+
+    private static bool HoldsKey(string file) =>
+        File.ReadAllText(file).Contains("PRIVATE KEY", StringComparison.Ordinal);
 }

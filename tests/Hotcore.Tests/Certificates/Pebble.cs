@@ -39,7 +39,10 @@ internal sealed class Pebble : IAsyncDisposable
         int dnsPort = FreePort(), directoryPort = FreePort();
         await pebble.RunAsync(
             "pebble-challtestsrv",
-            ["-dns01", $"127.0.0.1:{dnsPort}", "-http01", "", "-https01", "", "-tlsalpn01", "", "-management", "", "-defaultIPv6", ""],
+            [
+                "-dns01", $"127.0.0.1:{dnsPort}", "-defaultIPv6", "",
+                "-http01", "", "-https01", "", "-tlsalpn01", "", "-management", "",
+            ],
             "Starting challenge servers");
         pebble.WriteConfiguration(directoryPort, httpPort, tlsPort, validity);
         await pebble.RunAsync(
@@ -98,7 +101,11 @@ internal sealed class Pebble : IAsyncDisposable
 
     private async Task RunAsync(string program, string[] arguments, string ready)
     {
-        var start = new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true };
+        var start = new ProcessStartInfo(program, arguments)
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
         start.Environment["PEBBLE_VA_NOSLEEP"] = "1";
         start.Environment["PEBBLE_WFE_NONCEREJECT"] = "20";
         Process process;
@@ -117,7 +124,7 @@ internal sealed class Pebble : IAsyncDisposable
         var lines = new ConcurrentQueue<string>();
         void Read(object sender, DataReceivedEventArgs line)
         {
-            if (line.Data is null) isReady.TrySetException(new InvalidOperationException($"{program} ended:\n{string.Join('\n', lines)}"));
+            if (line.Data is null) isReady.TrySetException(new IOException($"{program}: {string.Join('|', lines)}"));
             else if (line.Data.Contains(ready, StringComparison.Ordinal)) isReady.TrySetResult();
             else if (!isReady.Task.IsCompleted) lines.Enqueue(line.Data);
         }

@@ -10,6 +10,8 @@ public sealed class PebbleTests : IDisposable
     private static readonly DomainName[] Fifty =
         [.. Enumerable.Range(1, 50).Select(i => RunningRenewal.Name($"app{i}.example.com"))];
 
+    private static readonly TimeSpan NinetyDays = TimeSpan.FromDays(90);
+
     private readonly TemporaryFolder _folder = new();
     private readonly HttpChallenges _http = new();
     private readonly TlsChallenges _tls = new();
@@ -27,21 +29,42 @@ public sealed class PebbleTests : IDisposable
     [Fact]
     public async Task Fifty_domains_added_at_once_get_certificates_by_http()
     {
-        await using Pebble pebble = await Pebble.StartAsync(_servers.HttpPort, Pebble.FreePort(), TimeSpan.FromDays(90));
+        await using Pebble pebble = await Pebble.StartAsync(_servers.HttpPort, Pebble.FreePort(), NinetyDays);
         await ObtainFiftyAsync(pebble);
     }
 
     [Fact]
     public async Task Fifty_domains_added_at_once_get_certificates_by_tls_where_port_80_is_closed()
     {
-        await using Pebble pebble = await Pebble.StartAsync(Pebble.FreePort(), _servers.TlsPort, TimeSpan.FromDays(90));
+        await using Pebble pebble = await Pebble.StartAsync(Pebble.FreePort(), _servers.TlsPort, NinetyDays);
         await ObtainFiftyAsync(pebble);
+    }
+
+    [Fact]
+    public async Task Short_lived_certificates_are_renewed_by_themselves_before_they_end()
+    {
+        var lifetime = TimeSpan.FromSeconds(12);
+        await using Pebble pebble = await Pebble.StartAsync(_servers.HttpPort, _servers.TlsPort, lifetime);
+        await using RunningRenewal running = Run(pebble);
+        var third = new TaskCompletionSource();
+        DateTimeOffset end = DateTimeOffset.MaxValue;
+        int count = 0;
+        running.OnPublished = certificate =>
+        {
+            if (DateTimeOffset.UtcNow > end) third.TrySetException(new InvalidOperationException("it had ended"));
+            end = certificate.NotAfter;
+            if (++count == 3) third.TrySetResult();
+        };
+        await running.Renewal.Start();
+        running.Renewal.Ensure(Fifty[0]);
+        await third.Task;
+        Assert.Equal(3, running.Published[Fifty[0]].DistinctBy(made => Convert.ToHexString(made.KeyPkcs8)).Count());
     }
 
     [Fact]
     public async Task A_ca_whose_root_nobody_named_is_not_trusted()
     {
-        await using Pebble pebble = await Pebble.StartAsync(_servers.HttpPort, _servers.TlsPort, TimeSpan.FromDays(90));
+        await using Pebble pebble = await Pebble.StartAsync(_servers.HttpPort, _servers.TlsPort, NinetyDays);
         await using RunningRenewal running = Run(pebble, withRoot: false);
         running.Renewal.Ensure(Fifty[0]);
         await running.Renewal.WhenSettled(Fifty[0]);

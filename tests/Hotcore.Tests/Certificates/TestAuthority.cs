@@ -16,15 +16,16 @@ internal sealed class TestAuthority
         var request = new CertificateRequest("CN=fake CA", key, HashAlgorithmName.SHA256);
         request.CertificateExtensions.Add(new X509BasicConstraintsExtension(true, false, 0, true));
         request.CertificateExtensions.Add(new X509SubjectKeyIdentifierExtension(request.PublicKey, false));
-        _root = request.CreateSelfSigned(
-            new DateTimeOffset(2020, 1, 1, 0, 0, 0, TimeSpan.Zero), new DateTimeOffset(2049, 1, 1, 0, 0, 0, TimeSpan.Zero));
+        DateTimeOffset begin = new(2020, 1, 1, 0, 0, 0, TimeSpan.Zero);
+        _root = request.CreateSelfSigned(begin, begin.AddYears(29));
     }
 
     /// <summary>Leaf and root as PEM, for the key of a certificate request.</summary>
     public string Certify(byte[] csr, string name, DateTimeOffset notBefore, TimeSpan lifetime)
     {
-        var request = CertificateRequest.LoadSigningRequest(csr, HashAlgorithmName.SHA256);
-        return Certify(new CertificateRequest(new X500DistinguishedName(""), request.PublicKey, HashAlgorithmName.SHA256), name, notBefore, lifetime);
+        PublicKey key = CertificateRequest.LoadSigningRequest(csr, HashAlgorithmName.SHA256).PublicKey;
+        var request = new CertificateRequest(new X500DistinguishedName(""), key, HashAlgorithmName.SHA256);
+        return Certify(request, name, notBefore, lifetime);
     }
 
     /// <summary>A whole file: leaf, root and a new key.</summary>
@@ -35,7 +36,8 @@ internal sealed class TestAuthority
         CertificateRequest request = key is RSA rsa
             ? new CertificateRequest(subject, new PublicKey(rsa), HashAlgorithmName.SHA256)
             : new CertificateRequest(subject, (ECDsa)key, HashAlgorithmName.SHA256);
-        return Encoding.ASCII.GetBytes(Certify(request, name, notBefore, lifetime) + key.ExportPkcs8PrivateKeyPem() + "\n");
+        string chain = Certify(request, name, notBefore, lifetime);
+        return Encoding.ASCII.GetBytes($"{chain}{key.ExportPkcs8PrivateKeyPem()}\n");
     }
 
     /// <summary>The same, read.</summary>

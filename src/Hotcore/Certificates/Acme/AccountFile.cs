@@ -41,7 +41,7 @@ internal sealed class AccountFile
                 or NotSupportedException)
             {
                 string aside = DurableFile.SetAside(Path, _clock.GetUtcNow());
-                _log($"the key of the account at the CA is damaged ({failure.Message}): kept as {aside}, a new one is made");
+                _log($"the account key for the CA is damaged ({failure.Message}): kept as {aside}, a new one is made");
             }
         }
         AccountKey key = AccountKey.Create();

@@ -39,7 +39,7 @@ internal sealed class AcmeAccount : IDisposable
     /// <summary>The account's key, once <see cref="OpenAsync"/> has returned.</summary>
     public AccountKey Key => _key ?? throw new InvalidOperationException("the account is not open");
 
-    /// <summary>Has the directory, and the account registered: by a key that is on disk before the CA sees it.</summary>
+    /// <summary>Has the directory, and the account registered, by a key that is on disk before that.</summary>
     /// <exception cref="AcmeFailure">The CA refuses, or cannot be asked.</exception>
     public async Task<AcmeDirectory> OpenAsync(DomainName domain, CancellationToken cancellation)
     {
@@ -122,7 +122,8 @@ internal sealed class AcmeAccount : IDisposable
         DateTimeOffset now = _clock.GetUtcNow();
         bool isFresh = _directoryFetchedAt <= now && now < _directoryFetchedAt + DirectoryLifetime;
         if (_directory is not null && isFresh) return _directory;
-        _directory = await AcmeDirectory.FetchAsync(_connection, _settings.Directory, cancellation).ConfigureAwait(false);
+        Uri url = _settings.Directory;
+        _directory = await AcmeDirectory.FetchAsync(_connection, url, cancellation).ConfigureAwait(false);
         _directoryFetchedAt = now;
         return _directory;
     }
@@ -130,14 +131,20 @@ internal sealed class AcmeAccount : IDisposable
     private async Task<AcmeAnswer> SendAsync(
         string url, string? account, ReadOnlyMemory<byte> payload, CancellationToken cancellation)
     {
+        string? nonce = null;
         for (int tries = 1; ; tries++)
         {
-            string nonce = await TakeNonceAsync(cancellation).ConfigureAwait(false);
+            nonce ??= await TakeNonceAsync(cancellation).ConfigureAwait(false);
             byte[] signed = Key.Sign(url, nonce, account, payload.Span);
             AcmeAnswer answer = await _connection.PostAsync(url, signed, cancellation).ConfigureAwait(false);
-            KeepNonce(answer);
             bool isNonceBad = !answer.IsSuccess && Problem.TypeOf(answer.ReadProblem()) == "badNonce";
-            if (!isNonceBad || tries == MaxTries) return answer;
+            if (!isNonceBad || tries == MaxTries)
+            {
+                KeepNonce(answer);
+                return answer;
+            }
+            // The one that comes with the refusal is fresh; a spare one may be as stale as this was.
+            nonce = answer.Nonce;
         }
     }
 
@@ -162,7 +169,7 @@ internal sealed class AcmeAccount : IDisposable
     {
         ProblemDocument? problem = answer.ReadProblem();
         string type = Problem.TypeOf(problem);
-        bool isBusy = answer.Status == 503 || (type == "rateLimited" && (isForAccount || Problem.IsOfAccount(problem, domain)));
+        bool isLimited = type == "rateLimited" && (isForAccount || Problem.IsOfAccount(problem, domain));
         string words = problem is null
             ? $"the CA answered with {answer.Describe()}"
             : Problem.Explain(problem, domain, byTls: false);
@@ -170,7 +177,7 @@ internal sealed class AcmeAccount : IDisposable
         {
             Problem = type,
             RetryAfter = answer.RetryAfter,
-            ConcernsAllDomains = answer.RetryAfter is not null && isBusy,
+            ConcernsAllDomains = answer.RetryAfter is not null && (answer.Status == 503 || isLimited),
         };
     }
 }

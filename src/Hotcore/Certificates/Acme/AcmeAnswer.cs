@@ -21,14 +21,15 @@ internal sealed record AcmeAnswer(
         where T : class
     {
         if (ContentType is not "application/json")
-            throw new AcmeFailure($"the CA answered {what} with {Shown(ContentType)} where JSON was due") { RetryAfter = RetryAfter };
+            throw Failure($"the CA answered {what} with {Shown(ContentType)} where JSON was due");
         try
         {
             return JsonSerializer.Deserialize(Body, type) ?? throw new JsonException("it is null");
         }
         catch (JsonException failure)
         {
-            throw new AcmeFailure($"the CA answered {what} with JSON that cannot be read: {Problem.Tidy(failure.Message)}", failure);
+            string why = Problem.Tidy(failure.Message);
+            throw Failure($"the CA answered {what} with JSON that cannot be read: {why}", failure);
         }
     }
 
@@ -38,6 +39,8 @@ internal sealed record AcmeAnswer(
 
     /// <summary>An answer that is none, in words.</summary>
     public string Describe() => $"HTTP status {Status}, {Shown(ContentType)}";
+
+    private AcmeFailure Failure(string words, Exception? inner = null) => new(words, inner) { RetryAfter = RetryAfter };
 
     private static string Shown(string contentType) =>
         contentType.Length == 0 ? "no content type" : Problem.Tidy(contentType);

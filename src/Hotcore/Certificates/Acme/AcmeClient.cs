@@ -17,7 +17,8 @@ internal sealed class AcmeClient : IDisposable
     /// <param name="clock">Tells the time.</param>
     /// <param name="log">Takes what happens to the account.</param>
     /// <exception cref="AcmeFailure">The extra roots cannot be read.</exception>
-    public AcmeClient(AcmeSettings settings, string folder, ChallengeBoards boards, TimeProvider clock, Action<string> log)
+    public AcmeClient(
+        AcmeSettings settings, string folder, ChallengeBoards boards, TimeProvider clock, Action<string> log)
     {
         _settings = settings;
         _boards = boards;
@@ -48,7 +49,10 @@ internal sealed class AcmeClient : IDisposable
         AcmeAnswer? answer = await _account.GetRenewalInfoAsync(certificateId, cancellation).ConfigureAwait(false);
         if (answer is null) return null;
         if (!answer.IsSuccess)
-            throw new AcmeFailure($"the CA has no renewal information ({answer.Describe()})") { RetryAfter = answer.RetryAfter };
+        {
+            string words = $"the CA has no renewal information ({answer.Describe()})";
+            throw new AcmeFailure(words) { RetryAfter = answer.RetryAfter };
+        }
         RenewalInfoDocument document = answer.Read(AcmeJson.Default.RenewalInfoDocument, "for renewal information");
         if (document.SuggestedWindow is not { } window || window.Start >= window.End)
             throw new AcmeFailure("the CA's renewal information has no window that could be used");
@@ -67,7 +71,8 @@ internal sealed class AcmeClient : IDisposable
         }
         catch (AcmeFailure second)
         {
-            string words = second.Message == first.Message ? first.Message : $"{first.Message}; and then {second.Message}";
+            bool isSame = second.Message == first.Message;
+            string words = isSame ? first.Message : $"{first.Message}; and then {second.Message}";
             throw new AcmeFailure(words, second)
             {
                 Problem = second.Problem,
@@ -88,8 +93,7 @@ internal sealed class AcmeClient : IDisposable
         }
         catch (OperationCanceledException late) when (!cancellation.IsCancellationRequested)
         {
-            throw new AcmeFailure(
-                $"the CA did not finish with {request.Domain} within {_settings.Patience.TotalMinutes:0.#} min", late);
+            throw _settings.OutOfPatience(request.Domain, late);
         }
     }
 
@@ -99,7 +103,8 @@ internal sealed class AcmeClient : IDisposable
         AcmeDirectory directory = await _account.OpenAsync(request.Domain, cancellation).ConfigureAwait(false);
         var order = new CertificateOrder(_account, _settings, _boards, _clock, request.Domain, kind);
         string? replaces = directory.RenewalInfo is null ? null : request.Replaces;
-        StoredCertificate certificate = await order.ObtainAsync(directory, replaces, cancellation).ConfigureAwait(false);
+        StoredCertificate certificate =
+            await order.ObtainAsync(directory, replaces, cancellation).ConfigureAwait(false);
         return new Issuance(certificate, kind);
     }
 }

@@ -35,7 +35,11 @@ internal sealed class AcmeConnection : IDisposable
             ReadExtraRoots(settings.ExtraRootsFile);
             handler.SslOptions.RemoteCertificateValidationCallback = IsTrusted;
         }
-        _client = new HttpClient(handler) { Timeout = settings.RequestTimeout, MaxResponseContentBufferSize = MaxBodyBytes };
+        _client = new HttpClient(handler)
+        {
+            Timeout = settings.RequestTimeout,
+            MaxResponseContentBufferSize = MaxBodyBytes,
+        };
         _client.DefaultRequestHeaders.UserAgent.Add(new ProductInfoHeaderValue("hotcore", Build.Version));
         // RFC 8555 6.1 wants a language; the CA's words go into English ones.
         _client.DefaultRequestHeaders.AcceptLanguage.Add(new StringWithQualityHeaderValue("en"));
@@ -57,7 +61,8 @@ internal sealed class AcmeConnection : IDisposable
     }
 
     /// <exception cref="AcmeFailure">No answer, or one too large.</exception>
-    private async Task<AcmeAnswer> SendAsync(HttpMethod method, string url, byte[]? signed, CancellationToken cancellation)
+    private async Task<AcmeAnswer> SendAsync(
+        HttpMethod method, string url, byte[]? signed, CancellationToken cancellation)
     {
         using var request = new HttpRequestMessage(method, ReadUrl(url));
         if (signed is not null)
@@ -73,7 +78,8 @@ internal sealed class AcmeConnection : IDisposable
         }
         catch (Exception failure) when (failure is HttpRequestException or IOException)
         {
-            throw new AcmeFailure($"the CA at {request.RequestUri!.Authority} cannot be asked: {Reason(failure)}", failure);
+            throw new AcmeFailure(
+                $"the CA at {request.RequestUri!.Authority} cannot be asked: {Reason(failure)}", failure);
         }
         catch (OperationCanceledException failure) when (!cancellation.IsCancellationRequested)
         {
@@ -86,8 +92,8 @@ internal sealed class AcmeConnection : IDisposable
         int status = (int)response.StatusCode;
         string? location = Field(response, "Location");
         if (status is >= 300 and <= 399)
-            throw new AcmeFailure($"the CA at {response.RequestMessage!.RequestUri!.Authority} redirects to "
-                + $"{Problem.Tidy(location ?? "nowhere")}, which a CA does not do: check the URL of its directory");
+            throw new AcmeFailure($"the CA redirects to {Problem.Tidy(location ?? "nowhere")}, which a CA does not do: "
+                + "check the URL of its directory");
         byte[] body = await response.Content.ReadAsByteArrayAsync(cancellation).ConfigureAwait(false);
         string contentType = response.Content.Headers.ContentType?.MediaType?.ToLowerInvariant() ?? "";
         TimeSpan? retryAfter = RetryAfter.Parse(Field(response, "Retry-After"), _clock.GetUtcNow());
@@ -95,7 +101,7 @@ internal sealed class AcmeConnection : IDisposable
     }
 
     private static string? Field(HttpResponseMessage response, string name) =>
-        response.Headers.NonValidated.TryGetValues(name, out HeaderStringValues values) ? values.FirstOrDefault() : null;
+        response.Headers.NonValidated.TryGetValues(name, out HeaderStringValues values) ? values.First() : null;
 
     private static Uri ReadUrl(string url)
     {
@@ -107,7 +113,8 @@ internal sealed class AcmeConnection : IDisposable
     {
         if (failure is HttpRequestException { HttpRequestError: HttpRequestError.ConfigurationLimitExceeded })
             return "its answer is too large";
-        if (failure.InnerException is AuthenticationException) return "its TLS certificate is not trusted: " + failure.InnerException.Message;
+        if (failure.InnerException is AuthenticationException untrusted)
+            return "its TLS certificate is not trusted: " + untrusted.Message;
         return Problem.Tidy(failure.InnerException?.Message ?? failure.Message);
     }
 

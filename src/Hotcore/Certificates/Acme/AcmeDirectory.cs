@@ -4,7 +4,8 @@ namespace Hotcore.Certificates.Acme;
 internal sealed record AcmeDirectory(string NewNonce, string NewAccount, string NewOrder, string? RenewalInfo)
 {
     /// <exception cref="AcmeFailure">The CA cannot be asked, or answers something else.</exception>
-    public static async Task<AcmeDirectory> FetchAsync(AcmeConnection connection, Uri url, CancellationToken cancellation)
+    public static async Task<AcmeDirectory> FetchAsync(
+        AcmeConnection connection, Uri url, CancellationToken cancellation)
     {
         AcmeAnswer answer = await connection.GetAsync(url.AbsoluteUri, cancellation).ConfigureAwait(false);
         if (!answer.IsSuccess)

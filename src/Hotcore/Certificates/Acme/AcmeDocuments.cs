@@ -18,13 +18,17 @@ internal sealed record OrderRequest(IReadOnlyList<IdentifierDocument> Identifier
 
 /// <summary>RFC 8555 7.1.3.</summary>
 internal sealed record OrderDocument(
-    string? Status, IReadOnlyList<string?>? Authorizations, string? Finalize, string? Certificate, ProblemDocument? Error);
+    string? Status,
+    IReadOnlyList<string?>? Authorizations,
+    string? Finalize,
+    string? Certificate,
+    ProblemDocument? Error);
 
 /// <summary>RFC 8555 7.1.4.</summary>
 internal sealed record AuthorizationDocument(string? Status, IReadOnlyList<ChallengeDocument?>? Challenges);
 
 /// <summary>RFC 8555 8.</summary>
-internal sealed record ChallengeDocument(string? Type, string? Url, string? Status, string? Token, ProblemDocument? Error);
+internal sealed record ChallengeDocument(string? Type, string? Url, string? Token, ProblemDocument? Error);
 
 /// <summary>RFC 8555 7.4.</summary>
 internal sealed record FinalizeRequest(string Csr);

@@ -1,3 +1,5 @@
+using Hotcore.Mappings;
+
 namespace Hotcore.Certificates.Acme;
 
 /// <summary>Which CA, and how patient hotcore is with it.</summary>
@@ -17,4 +19,7 @@ internal sealed record AcmeSettings(Uri Directory)
 
     /// <summary>How long to wait before asking again what has become of an order, where the CA does not say.</summary>
     public TimeSpan PollInterval { get; init; } = TimeSpan.FromMilliseconds(500);
+
+    public AcmeFailure OutOfPatience(DomainName domain, Exception? inner = null) =>
+        new($"the CA did not finish with {domain} within {Patience.TotalMinutes:0.#} min", inner);
 }

@@ -14,7 +14,12 @@ namespace Hotcore.Certificates.Acme;
 /// certificate request, 5. wait until the certificate is made, 6. download it and check that it is what was ordered.
 /// </summary>
 internal sealed class CertificateOrder(
-    AcmeAccount account, AcmeSettings settings, ChallengeBoards boards, TimeProvider clock, DomainName domain, ChallengeKind kind)
+    AcmeAccount account,
+    AcmeSettings settings,
+    ChallengeBoards boards,
+    TimeProvider clock,
+    DomainName domain,
+    ChallengeKind kind)
 {
     private static readonly SearchValues<char> TokenCharacters =
         SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_");
@@ -69,7 +74,8 @@ internal sealed class CertificateOrder(
         string token = challenge.Token!;
         string keyAuthorization = account.Key.AuthorizeKey(token);
         boards.Put(domain, kind, token, keyAuthorization);
-        Task<string?> look = kind == ChallengeKind.Http ? boards.Look(domain, token, keyAuthorization) : Task.FromResult<string?>(null);
+        Task<string?> look = Task.FromResult<string?>(null);
+        if (kind == ChallengeKind.Http) look = boards.Look(domain, token, keyAuthorization);
         try
         {
             byte[] ready = "{}"u8.ToArray();
@@ -86,8 +92,10 @@ internal sealed class CertificateOrder(
     {
         string name = kind == ChallengeKind.Http ? "http-01" : "tls-alpn-01";
         ChallengeDocument? challenge = authorization.Challenges?.FirstOrDefault(offered => offered?.Type == name);
-        if (challenge is null) throw new AcmeFailure($"the CA offers no {name} for {domain}") { MayPassOtherwise = true };
-        bool isToken = challenge.Token is { Length: > 0 and <= 256 } token && !token.AsSpan().ContainsAnyExcept(TokenCharacters);
+        if (challenge is null)
+            throw new AcmeFailure($"the CA offers no {name} for {domain}") { MayPassOtherwise = true };
+        bool isToken = challenge.Token is { Length: > 0 and <= 256 } token
+            && !token.AsSpan().ContainsAnyExcept(TokenCharacters);
         return isToken ? challenge : throw new AcmeFailure($"the CA's token for {domain} is none");
     }
 
@@ -125,8 +133,9 @@ internal sealed class CertificateOrder(
         AcmeAnswer answer = await account.FetchAsync(url, domain, cancellation).ConfigureAwait(false);
         if (answer.ContentType != "application/pem-certificate-chain")
             throw new AcmeFailure($"the CA sent {answer.Describe()} where a certificate was due");
-        string pem = $"{Encoding.UTF8.GetString(answer.Body).Trim()}\n{key.ExportPkcs8PrivateKeyPem()}\n";
-        if (!StoredCertificate.TryParse(Encoding.UTF8.GetBytes(pem), domain, out StoredCertificate? certificate, out string error))
+        byte[] pem = Encoding.UTF8.GetBytes(
+            $"{Encoding.UTF8.GetString(answer.Body).Trim()}\n{key.ExportPkcs8PrivateKeyPem()}\n");
+        if (!StoredCertificate.TryParse(pem, domain, out StoredCertificate? certificate, out string error))
             throw new AcmeFailure($"the CA's certificate for {domain} cannot be used: {error}");
         if (certificate!.IsExpired(clock.GetUtcNow()))
             throw new AcmeFailure($"the CA's certificate for {domain} has expired already: check this machine's clock");
@@ -148,7 +157,8 @@ internal sealed class CertificateOrder(
             document => document.Status == waiting || (waiting == "processing" && document.Status == "ready"),
             cancellation).ConfigureAwait(false);
         if (order.Status is "ready" or "processing" or "valid") return order;
-        throw new AcmeFailure($"the order for {domain} failed: {Problem.Explain(order.Error, domain, byTls: kind == ChallengeKind.Tls)}")
+        string words = Problem.Explain(order.Error, domain, byTls: kind == ChallengeKind.Tls);
+        throw new AcmeFailure($"the order for {domain} failed: {words}")
         {
             Problem = Problem.TypeOf(order.Error),
         };
@@ -167,7 +177,7 @@ internal sealed class CertificateOrder(
             TimeSpan wait = answer.RetryAfter ?? interval;
             if (wait < settings.PollInterval) wait = settings.PollInterval;
             if (clock.GetUtcNow() + wait > _deadline)
-                throw new AcmeFailure($"the CA did not finish with {domain} within {settings.Patience.TotalMinutes:0.#} min");
+                throw settings.OutOfPatience(domain);
             await Task.Delay(wait, clock, cancellation).ConfigureAwait(false);
             interval = interval * 2 < LongestPoll ? interval * 2 : LongestPoll;
         }

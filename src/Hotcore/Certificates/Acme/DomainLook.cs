@@ -15,18 +15,18 @@ internal static class DomainLook
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(2);
 
     /// <summary>What looks wrong, in words for people; null where all looks well. Throws nothing.</summary>
-    public static async Task<string?> LookAsync(DomainName domain, string token, string keyAuthorization)
+    public static Task<string?> LookAsync(DomainName domain, string token, string keyAuthorization) =>
+        LookAsync(domain, 80, token, keyAuthorization);
+
+    /// <inheritdoc cref="LookAsync(DomainName, string, string)"/>
+    internal static async Task<string?> LookAsync(DomainName domain, int port, string token, string keyAuthorization)
     {
         using var patience = new CancellationTokenSource(Patience);
         try
         {
             await Dns.GetHostAddressesAsync(domain.ToString(), patience.Token).ConfigureAwait(false);
-            using var handler = new SocketsHttpHandler { UseProxy = false, UseCookies = false, MaxAutomaticRedirections = 3 };
-            // The CA does not check certificates on its way either (RFC 8555 8.3), and nothing here is secret.
-            handler.SslOptions.RemoteCertificateValidationCallback = (_, _, _, _) => true;
-            using var client = new HttpClient(handler) { MaxResponseContentBufferSize = MaxAnswerBytes };
-            var url = new Uri($"http://{domain}{HttpChallenges.PathPrefix}{token}");
-            byte[] answer = await client.GetByteArrayAsync(url, patience.Token).ConfigureAwait(false);
+            var url = new Uri($"http://{domain}:{port}{HttpChallenges.PathPrefix}{token}");
+            byte[] answer = await FetchAsync(url, patience.Token).ConfigureAwait(false);
             return answer.AsSpan().SequenceEqual(Encoding.ASCII.GetBytes(keyAuthorization)) ? null : Elsewhere(domain);
         }
         catch (SocketException)
@@ -35,12 +35,23 @@ internal static class DomainLook
         }
         catch (HttpRequestException failure)
         {
-            return failure.StatusCode is null ? $"nothing answers at http://{domain}" : Elsewhere(domain);
+            bool isAnswered = failure.HttpRequestError
+                is not (HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError);
+            return isAnswered ? Elsewhere(domain) : $"nothing answers at http://{domain}";
         }
         catch (OperationCanceledException)
         {
             return $"nothing answers at http://{domain} within {Patience.TotalSeconds:0} s";
         }
+    }
+
+    private static async Task<byte[]> FetchAsync(Uri url, CancellationToken patience)
+    {
+        using var handler = new SocketsHttpHandler { UseProxy = false, MaxAutomaticRedirections = 3 };
+        // The CA does not check certificates on its way either (RFC 8555 8.3), and nothing here is secret.
+        handler.SslOptions.RemoteCertificateValidationCallback = (_, _, _, _) => true;
+        using var client = new HttpClient(handler) { MaxResponseContentBufferSize = MaxAnswerBytes };
+        return await client.GetByteArrayAsync(url, patience).ConfigureAwait(false);
     }
 
     private static string Elsewhere(DomainName domain) => $"another server than this one answers at http://{domain}";

@@ -62,10 +62,11 @@ internal static class Problem
             + "firewall, and check that DNS points to this server",
         "unauthorized" or "incorrectResponse" => $"another server answers for {domain}: point its DNS to this one, "
             + "and take away proxies in between",
-        "tls" => $"the TLS answer for {domain} on port 443 did not come from here: check that DNS points to this server",
+        "tls" => $"the TLS answer for {domain} on port 443 is not from here: check that DNS points to this server",
         "caa" => $"DNS forbids this CA to certify {domain}: change its CAA record, or take it away",
         "rateLimited" => $"the CA has had too many requests for now, and {domain} waits as long as it asks to",
-        "rejectedIdentifier" or "unsupportedIdentifier" => $"the CA does not certify {domain}: use a public domain name",
+        "rejectedIdentifier" or "unsupportedIdentifier" =>
+            $"the CA does not certify {domain}: use a public domain name",
         "badCSR" => $"the CA refused the certificate request for {domain}",
         "accountDoesNotExist" => "the CA does not know this hotcore's account",
         "externalAccountRequired" => "the CA wants an account made by hand, which hotcore does not have",
