@@ -19,6 +19,7 @@ internal sealed class Connection : Registration
 
     private readonly int _fd;
     private bool _isClosed;
+    private bool _hasNews;
 
     /// <summary>Takes over <paramref name="fd"/>, a connected (or connecting) non-blocking socket.</summary>
     /// <exception cref="IOException">The kernel would not watch it; the descriptor is closed then.</exception>
@@ -104,15 +105,14 @@ internal sealed class Connection : Registration
     }
 
     /// <summary>
-    /// Asks the kernel, not what was remembered, whether the connection is as silent as an idle one must be: open, and
-    /// nothing received that nobody asked for.
+    /// Whether the connection is as an idle one must be: open, and nothing received that nobody asked for. When the kernel was
+    /// asked for events since <paramref name="idleSinceRound"/>, its news is known; otherwise it is asked now.
     /// </summary>
-    public unsafe bool IsSilent()
+    public bool IsSilent(uint idleSinceRound)
     {
-        if (_isClosed || IsBroken || PeerHasFinished)
+        if (_isClosed || IsBroken || PeerHasFinished || _hasNews)
             return false;
-        byte one;
-        return Libc.recv(_fd, &one, 1, Libc.MSG_PEEK | Libc.MSG_DONTWAIT) < 0 && Libc.LastError == Libc.EAGAIN;
+        return idleSinceRound != Loop.Round || HasNothingToReceive();
     }
 
     /// <summary>The error of a connect that was in progress: 0 once connected.</summary>
@@ -154,6 +154,9 @@ internal sealed class Connection : Registration
         (Readable.IsSet, Writable.IsSet) = (true, true); // Later waits end at once, and the try behind them says Failed.
     }
 
+    internal override void Note(uint events) =>
+        _hasNews |= (events & (Libc.EPOLLIN | Libc.EPOLLRDHUP | Libc.EPOLLERR | Libc.EPOLLHUP)) != 0;
+
     internal override void OnEvents(uint events)
     {
         if ((events & Libc.EPOLLERR) != 0)
@@ -164,6 +167,7 @@ internal sealed class Connection : Registration
             Writable.Signal();
         if (_isClosed || (events & (Libc.EPOLLIN | Libc.EPOLLRDHUP | Libc.EPOLLERR | Libc.EPOLLHUP)) == 0)
             return;
+        _hasNews = false;
         var wasAwaited = Readable.IsAwaited;
         Readable.Signal();
         if (!wasAwaited)
@@ -171,6 +175,12 @@ internal sealed class Connection : Registration
     }
 
     internal override void OnFault(Exception fault) => Close();
+
+    private unsafe bool HasNothingToReceive()
+    {
+        byte one;
+        return Libc.recv(_fd, &one, 1, Libc.MSG_PEEK | Libc.MSG_DONTWAIT) < 0 && Libc.LastError == Libc.EAGAIN;
+    }
 
     private static int FailedOrWouldBlock(Readiness direction)
     {
