@@ -263,6 +263,9 @@ def run_wrk(name, process, port, path, seconds):
     cpu = process.cpu_seconds() - cpu_before
     if errors := re.search(r"Non-2xx.*|Socket errors.*", output):
         sys.exit(f"{NAMES[name]}: {errors[0]}")
+    if "nan" in output:
+        # Now and then wrk loses its own statistics in a round; such a round is measured again.
+        return run_wrk(name, process, port, path, seconds)
     requests = int(re.search(r"(\d+) requests in", output)[1])
     return {
         "cpu": cpu / requests * 1e6,

@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
 using System.Text;
+using Hotcore.Certificates.Acme;
 using Hotcore.Control;
 using Hotcore.Logs;
 using Hotcore.Mappings;
@@ -175,7 +176,8 @@ internal sealed class Daemon : IAsyncDisposable
             _status!.KnownCertificates = new CertificateStatus(_https.Describe, _https.NeedsAttention);
             await _https.StartAsync();
         }
-        catch (Exception failure) when (failure is TlsUnavailableException or IOException or UnauthorizedAccessException)
+        catch (Exception failure) when (failure is TlsUnavailableException or AcmeFailure or IOException
+            or UnauthorizedAccessException)
         {
             // For development, plain HTTP is better than nothing; a server without HTTPS is not what anybody asked for.
             if (!_options.IsLocal) throw new StartFailure($"HTTPS cannot be offered: {failure.Message}", failure);

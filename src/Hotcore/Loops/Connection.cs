@@ -19,6 +19,7 @@ internal class Connection : Registration
 
     private readonly int _fd;
     private bool _isClosed;
+    private bool _hasNews;
 
     /// <summary>Takes over <paramref name="fd"/>, a connected (or connecting) non-blocking socket.</summary>
     /// <exception cref="IOException">The kernel would not watch it; the descriptor is closed then.</exception>
@@ -75,15 +76,14 @@ internal class Connection : Registration
     }
 
     /// <summary>
-    /// Asks the kernel, not what was remembered, whether the connection is as silent as an idle one must be: open, and
-    /// nothing received that nobody asked for.
+    /// Whether the connection is as an idle one must be: open, and nothing received that nobody asked for. When the kernel was
+    /// asked for events since <paramref name="idleSinceRound"/>, its news is known; otherwise it is asked now.
     /// </summary>
-    public unsafe bool IsSilent()
+    public bool IsSilent(uint idleSinceRound)
     {
-        if (_isClosed || IsBroken || PeerHasFinished)
+        if (_isClosed || IsBroken || PeerHasFinished || _hasNews)
             return false;
-        byte one;
-        return Libc.recv(_fd, &one, 1, Libc.MSG_PEEK | Libc.MSG_DONTWAIT) < 0 && Libc.LastError == Libc.EAGAIN;
+        return idleSinceRound != Loop.Round || HasNothingToReceive();
     }
 
     /// <summary>The error of a connect that was in progress: 0 once connected.</summary>
@@ -125,6 +125,9 @@ internal class Connection : Registration
         (Readable.IsSet, Writable.IsSet) = (true, true); // Later waits end at once, and the try behind them says Failed.
     }
 
+    internal override void Note(uint events) =>
+        _hasNews |= (events & (Libc.EPOLLIN | Libc.EPOLLRDHUP | Libc.EPOLLERR | Libc.EPOLLHUP)) != 0;
+
     internal override void OnEvents(uint events)
     {
         if ((events & Libc.EPOLLERR) != 0)
@@ -135,6 +138,7 @@ internal class Connection : Registration
             Writable.Signal();
         if (_isClosed || (events & (Libc.EPOLLIN | Libc.EPOLLRDHUP | Libc.EPOLLERR | Libc.EPOLLHUP)) == 0)
             return;
+        _hasNews = false;
         var wasAwaited = Readable.IsAwaited;
         Readable.Signal();
         if (!wasAwaited)
@@ -176,6 +180,12 @@ internal class Connection : Registration
         if (sent < bytes.Length)
             Writable.IsSet = false;
         return (int)sent;
+    }
+
+    private unsafe bool HasNothingToReceive()
+    {
+        byte one;
+        return Libc.recv(_fd, &one, 1, Libc.MSG_PEEK | Libc.MSG_DONTWAIT) < 0 && Libc.LastError == Libc.EAGAIN;
     }
 
     private static int FailedOrWouldBlock(Readiness direction)

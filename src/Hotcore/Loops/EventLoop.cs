@@ -12,6 +12,14 @@ internal abstract class Registration
     /// <summary>Called on the loop with the EPOLL* bits. What it throws costs this registration alone: see <see cref="OnFault"/>.</summary>
     internal abstract void OnEvents(uint events);
 
+    /// <summary>
+    /// Called with the same bits before anybody acts on any event of the round, so that whoever acts first knows the whole
+    /// round's news. Must only take note.
+    /// </summary>
+    internal virtual void Note(uint events)
+    {
+    }
+
     /// <summary>Called on the loop when <see cref="OnEvents"/> threw.</summary>
     internal abstract void OnFault(Exception fault);
 }
@@ -58,6 +66,9 @@ internal sealed class EventLoop : Registration, IDisposable
     public long NowMilliseconds { get; private set; }
 
     public Timers Timers { get; }
+
+    /// <summary>Counts how often the kernel was asked for events; wraps around.</summary>
+    public uint Round { get; private set; }
 
     public BufferPool Buffers { get; } = new();
 
@@ -154,11 +165,12 @@ internal sealed class EventLoop : Registration, IDisposable
 
     private void DispatchEvents(int count)
     {
+        Round++;
+        for (var i = 0; i < count; i++)
+            Find(_events.Data(i))?.Note(_events.Events(i));
         for (var i = 0; i < count; i++)
         {
-            var data = _events.Data(i);
-            var slot = (int)(uint)data;
-            if (_generations[slot] != (uint)(data >> 32) || _slots[slot] is not { } registration)
+            if (Find(_events.Data(i)) is not { } registration)
                 continue; // Closed earlier in this round.
             try
             {
@@ -170,6 +182,12 @@ internal sealed class EventLoop : Registration, IDisposable
                 registration.OnFault(fault);
             }
         }
+    }
+
+    private Registration? Find(ulong data)
+    {
+        var slot = (int)(uint)data;
+        return _generations[slot] == (uint)(data >> 32) ? _slots[slot] : null;
     }
 
     private void RunScheduled()

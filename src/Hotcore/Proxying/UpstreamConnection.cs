@@ -33,6 +33,9 @@ internal sealed class UpstreamConnection
     /// <summary>When it became idle, on the loop's clock.</summary>
     public long IdleSince { get; set; }
 
+    /// <summary>The loop's round in which it became idle.</summary>
+    public uint IdleSinceRound { get; set; }
+
     public bool IsIdle => IdleNode.List is not null;
 
     /// <summary>Closes and gives the buffers back. Safe to repeat.</summary>

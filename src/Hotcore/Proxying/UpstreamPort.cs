@@ -28,7 +28,7 @@ internal sealed class UpstreamPort(int number, EventLoop loop, PortActivity acti
             if (surelyAlive && loop.NowMilliseconds - upstream.IdleSince > Timeouts.SurelyAlive)
                 return null;
             _idle.Remove(node);
-            if (upstream.Connection.IsSilent())
+            if (upstream.Connection.IsSilent(upstream.IdleSinceRound))
                 return upstream;
             upstream.Close();
         }
@@ -48,6 +48,7 @@ internal sealed class UpstreamPort(int number, EventLoop loop, PortActivity acti
         upstream.Input.Release();
         upstream.Output.Release();
         upstream.IdleSince = loop.NowMilliseconds;
+        upstream.IdleSinceRound = loop.Round;
         _idle.AddFirst(upstream.IdleNode);
     }
 

@@ -124,7 +124,7 @@ public sealed class ConnectionTests : IDisposable
         Assert.True(noticed.Wait(RunningLoop.Limit));
         _loop.Do(() =>
         {
-            Assert.True(connection.IsBroken && connection.PeerHasFinished && !connection.IsSilent());
+            Assert.True(connection.IsBroken && connection.PeerHasFinished && !connection.IsSilent(connection.Loop.Round));
             Assert.Equal(Connection.Failed, connection.TryReceive(_buffer));
             Assert.Equal(Connection.Failed, connection.TrySend(_buffer));
         });
@@ -145,15 +145,15 @@ public sealed class ConnectionTests : IDisposable
     public void Only_an_open_connection_with_nothing_to_say_is_silent()
     {
         var (connection, peer) = _loop.Connect();
-        Assert.True(_loop.Ask(connection.IsSilent));
+        Assert.True(_loop.Ask(() => connection.IsSilent(connection.Loop.Round)));
         peer.Send("x"u8);
-        Assert.True(SpinWait.SpinUntil(() => !_loop.Ask(connection.IsSilent), RunningLoop.Limit));
+        Assert.True(SpinWait.SpinUntil(() => !_loop.Ask(() => connection.IsSilent(connection.Loop.Round)), RunningLoop.Limit));
         Assert.Equal(1, _loop.Ask(() => connection.TryReceive(_buffer)));
-        Assert.True(_loop.Ask(connection.IsSilent));
+        Assert.True(_loop.Ask(() => connection.IsSilent(connection.Loop.Round)));
         peer.Dispose();
-        Assert.True(SpinWait.SpinUntil(() => !_loop.Ask(connection.IsSilent), RunningLoop.Limit));
+        Assert.True(SpinWait.SpinUntil(() => !_loop.Ask(() => connection.IsSilent(connection.Loop.Round)), RunningLoop.Limit));
         _loop.Do(connection.Close);
-        Assert.False(_loop.Ask(connection.IsSilent));
+        Assert.False(_loop.Ask(() => connection.IsSilent(connection.Loop.Round)));
     }
 
     [Fact]
