@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Sockets;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
+using System.Text.RegularExpressions;
 
 namespace Hotcore.EndToEndTests.Harness;
 
@@ -67,6 +68,13 @@ public sealed class Pebble : IAsyncDisposable
     /// <summary>Starts it for a hotcore that runs.</summary>
     public Task Start(RunningHotcore hotcore, int validSeconds = 90 * 86_400) =>
         Start(hotcore.Http.Port, hotcore.Https.Port, validSeconds);
+
+    /// <summary>Ends it, and returns what in its log matches.</summary>
+    public async Task<IReadOnlyList<Match>> ReadLog(Regex pattern)
+    {
+        await _pebble!.Kill();
+        return [.. pattern.Matches(await _pebble.ReadToEnd()).Cast<Match>()];
+    }
 
     public async ValueTask DisposeAsync()
     {

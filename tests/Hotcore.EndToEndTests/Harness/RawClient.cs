@@ -57,7 +57,7 @@ public sealed class RawClient : IAsyncDisposable
         var plain = await Connect(address);
         try
         {
-            var records = new RecordedStream(new NetworkStream(plain.Socket));
+            var records = new RecordedStream(new NetworkStream(plain.Socket), options.MostBytesPerWrite);
             var tls = new SslStream(records);
             await Wait.For(tls.AuthenticateAsClientAsync(options.For(serverName)), $"the handshake with {serverName}");
             return new RawClient(plain.Socket, tls, records, limit);
@@ -81,6 +81,13 @@ public sealed class RawClient : IAsyncDisposable
         }
         while (bytes.Length > 0)
             bytes = bytes[await Socket.SendAsync(bytes, SocketFlags.None)..];
+    }
+
+    /// <summary>Ends this side of TLS and of the connection beneath; the other side may go on.</summary>
+    public async Task HalfCloseTls()
+    {
+        await Tls!.ShutdownAsync();
+        HalfClose();
     }
 
     public void HalfClose() => Socket.Shutdown(SocketShutdown.Send);

@@ -33,11 +33,11 @@ public sealed record StartOptions
     public string? MkcertFolder { get; init; }
 }
 
-/// <summary>Where a CA is asked, and the PEM file of the root of its own TLS.</summary>
-public sealed record AcmeDirectory(string Url, string RootFile)
+/// <summary>Where a CA is asked, and the PEM file of the root of its own TLS, if the system has it not.</summary>
+public sealed record AcmeDirectory(string Url, string? RootFile = null)
 {
     /// <summary>A CA that nobody can reach: nothing listens on that port, and nothing ever will.</summary>
-    public static AcmeDirectory Unreachable { get; } = new("https://127.0.0.1:1/dir", "/dev/null");
+    public static AcmeDirectory Unreachable { get; } = new("https://127.0.0.1:1/dir");
 }
 
 /// <summary>
@@ -222,8 +222,10 @@ public sealed partial class RunningHotcore : IAsyncDisposable
         [
             HotcoreBinary.Path, "serve", "--data", DataFolder, "--bind", _options.Bind,
             "--http-port", _options.HttpPort.ToString(), "--https-port", _options.HttpsPort.ToString(), "--control-port", "0",
-            .. _options.Acme is { } acme ? ["--acme-directory", acme.Url, "--acme-ca", acme.RootFile] : new[] { "--local" },
         ];
+        command.AddRange(_options.Acme is { } acme ? ["--acme-directory", acme.Url] : ["--local"]);
+        if (_options.Acme?.RootFile is { } rootFile)
+            command.AddRange(["--acme-ca", rootFile]);
         // prlimit replaces itself by the command: the process id stays the one we signal.
         if (_options.OpenFiles is { } limit)
             command.InsertRange(0, ["prlimit", $"--nofile={limit}:{limit}"]);

@@ -15,6 +15,9 @@ public sealed record TlsOptions
     /// <summary>The protocols offered by ALPN.</summary>
     public IReadOnlyList<string> Alpn { get; init; } = [];
 
+    /// <summary>Into how small pieces TLS records are cut on the way.</summary>
+    public int MostBytesPerWrite { get; init; } = int.MaxValue;
+
     public static X509Certificate2 RootOf(string file) => X509Certificate2.CreateFromPem(File.ReadAllText(file));
 
     public SslClientAuthenticationOptions For(string serverName)
@@ -44,7 +47,7 @@ public sealed record TlsOptions
 }
 
 /// <summary>A stream that remembers of every TLS record that came its type and length.</summary>
-public sealed class RecordedStream(Stream inner) : Stream
+public sealed class RecordedStream(Stream inner, int mostBytesPerWrite = int.MaxValue) : Stream
 {
     private readonly List<(byte Type, int Length)> _records = [];
     private readonly byte[] _header = new byte[5];
@@ -92,11 +95,15 @@ public sealed class RecordedStream(Stream inner) : Stream
         return read;
     }
 
-    public override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default) =>
-        inner.WriteAsync(buffer, cancellationToken);
+    public override async ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
+    {
+        for (; buffer.Length > mostBytesPerWrite; buffer = buffer[mostBytesPerWrite..])
+            await inner.WriteAsync(buffer[..mostBytesPerWrite], cancellationToken);
+        await inner.WriteAsync(buffer, cancellationToken);
+    }
 
     public override Task WriteAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
-        inner.WriteAsync(buffer, offset, count, cancellationToken);
+        WriteAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
 
     public override void Write(byte[] buffer, int offset, int count) => inner.Write(buffer, offset, count);
 
@@ -125,5 +132,30 @@ public sealed class RecordedStream(Stream inner) : Stream
                     _records.Add((_header[0], _left));
             }
         }
+    }
+}
+
+/// <summary>The first bytes of a client, to send by hand.</summary>
+public static class ClientHello
+{
+    public static byte[] For(string serverName, params string[] alpn)
+    {
+        var first = new FirstWrite();
+        using var tls = new SslStream(first);
+        // Ends at once, without an answer: what was sent is what is wanted.
+        Assert.ThrowsAny<Exception>(
+            () => tls.AuthenticateAsClient(new TlsOptions { Alpn = alpn }.For(serverName)));
+        return first.ToArray();
+    }
+
+    /// <summary>Keeps what is written, and ends for whoever reads.</summary>
+    private sealed class FirstWrite : MemoryStream
+    {
+        public override int Read(byte[] buffer, int offset, int count) => 0;
+
+        public override int Read(Span<byte> buffer) => 0;
+
+        public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default) =>
+            ValueTask.FromResult(0);
     }
 }
