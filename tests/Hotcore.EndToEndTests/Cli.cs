@@ -202,7 +202,7 @@ public class Cli(SharedHotcore shared) : HotcoreTest(shared)
         var folder = Directory.CreateTempSubdirectory("hotcore-e2e-");
         await using var serve = ChildProcess.Start(
             "bash",
-            ["-c", "exec \"$0\" serve --local --data \"$1\" --bind 127.0.0.1 --http-port 0 --control-port 0 > /dev/full",
+            ["-c", "exec \"$0\" serve --local --data \"$1\" --bind 127.0.0.1 --http-port 0 --https-port 0 --control-port 0 > /dev/full",
                 HotcoreBinary.Path, folder.FullName]);
         await Wait.Until(() => serve.Error.Contains("cannot be written"), "a line that says so");
 
@@ -281,7 +281,7 @@ public class CliStatus
 
         var second = await HotcoreBinary.Run(
             "serve", "--local", "--data", folder.FullName, "--bind", "127.0.0.1",
-            "--http-port", hotcore.Http.Port.ToString(), "--control-port", hotcore.ControlPort);
+            "--http-port", hotcore.Http.Port.ToString(), "--https-port", "0", "--control-port", hotcore.ControlPort);
 
         folder.Delete(recursive: true);
         Assert.NotEqual(0, second.ExitCode);
