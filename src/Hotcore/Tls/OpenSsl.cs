@@ -62,12 +62,12 @@ internal static unsafe partial class OpenSsl
     /// <exception cref="TlsUnavailableException">There is none, or none that is usable.</exception>
     public static void Load()
     {
-        if (!s_isLoaded.Value)
+        if (!IsLoaded.Value)
             throw new TlsUnavailableException(
                 "OpenSSL 3 (libssl.so.3) is not on this machine; install it (Debian, Ubuntu: apt install libssl3; Fedora, RHEL: dnf install openssl-libs)");
     }
 
-    private static readonly Lazy<bool> s_isLoaded = new(() =>
+    private static readonly Lazy<bool> IsLoaded = new(() =>
     {
         NativeLibrary.SetDllImportResolver(typeof(OpenSsl).Assembly, Resolve);
         return Resolve(Ssl, typeof(OpenSsl).Assembly, null) != 0 && Resolve(Crypto, typeof(OpenSsl).Assembly, null) != 0;

@@ -13,11 +13,12 @@ internal static unsafe class SocketBio
 
     private static readonly nint Method = MakeMethod();
 
-    /// <summary>Makes a BIO, which is the caller's until an SSL object takes it.</summary>
+    /// <summary>Makes a BIO, which is the caller's until an SSL object takes it; 0 when OpenSSL has no memory.</summary>
     public static nint Create()
     {
         var bio = OpenSsl.BIO_new(Method);
-        OpenSsl.BIO_set_init(bio, 1);
+        if (bio != 0)
+            OpenSsl.BIO_set_init(bio, 1);
         return bio;
     }
 

@@ -11,7 +11,7 @@ internal sealed class TlsConnection : Connection
 {
     // Whose SSL object OpenSSL is working on: its callbacks run inside our call, on the same thread.
     [ThreadStatic]
-    private static TlsConnection? t_current;
+    private static TlsConnection? _current;
 
     private readonly TlsContext _context;
     private readonly Readiness _certificate;
@@ -21,7 +21,7 @@ internal sealed class TlsConnection : Connection
     private bool _isPatienceOver;
 
     /// <summary>Takes over <paramref name="fd"/>; <see cref="HandshakeAsync"/> comes first.</summary>
-    /// <exception cref="IOException">The kernel would not watch it; the descriptor is closed then.</exception>
+    /// <exception cref="IOException">The kernel would not watch it, or OpenSSL has no memory; the descriptor is closed then.</exception>
     public TlsConnection(EventLoop loop, int fd, TlsContext context)
         : base(loop, fd)
     {
@@ -29,6 +29,12 @@ internal sealed class TlsConnection : Connection
         _certificate = new Readiness(loop);
         _ssl = OpenSsl.SSL_new(context.Handle);
         var bio = SocketBio.Create();
+        if (_ssl == 0 || bio == 0)
+        {
+            base.Close();
+            throw new IOException($"OpenSSL has no room for a connection: {OpenSsl.TakeError()}");
+        }
+
         OpenSsl.SSL_set_bio(_ssl, bio, bio); // The SSL object owns the BIO now.
         OpenSsl.SSL_set_accept_state(_ssl);
     }
@@ -43,7 +49,7 @@ internal sealed class TlsConnection : Connection
     }
 
     /// <summary>The connection that OpenSSL is working for, in a callback.</summary>
-    public static TlsConnection Current => t_current!;
+    public static TlsConnection Current => _current!;
 
     /// <summary>The name the client asked for, as it sent it; empty before that.</summary>
     public byte[] ServerName { get; private set; } = [];
@@ -159,7 +165,7 @@ internal sealed class TlsConnection : Connection
     {
         if (_ssl == 0 || _isFaulty)
             return false;
-        t_current = this;
+        _current = this;
         OpenSsl.ERR_clear_error();
         return true;
     }

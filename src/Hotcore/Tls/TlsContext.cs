@@ -18,7 +18,7 @@ internal sealed unsafe class TlsContext
     private const string Groups = "X25519:P-256:P-384";
     private const string PostQuantumGroups = "X25519MLKEM768:" + Groups;
 
-    private static TicketKeys? s_ticketKeys;
+    private static TicketKeys? _ticketKeys;
 
     /// <summary>Makes the context; there is one in a process.</summary>
     /// <exception cref="TlsUnavailableException">OpenSSL is missing, or refuses what hotcore needs.</exception>
@@ -26,7 +26,7 @@ internal sealed unsafe class TlsContext
     {
         OpenSsl.Load();
         (Choose, AwaitCertificate) = (choose, awaitCertificate);
-        s_ticketKeys ??= new TicketKeys(clock);
+        _ticketKeys ??= new TicketKeys(clock);
         Handle = OpenSsl.SSL_CTX_new(OpenSsl.TLS_server_method());
         Check(Handle != 0, "make a TLS context");
         SetProtocol();
@@ -100,11 +100,11 @@ internal sealed unsafe class TlsContext
         {
             if (isEncrypting == 0)
             {
-                var found = s_ticketKeys!.Find(new ReadOnlySpan<byte>(name, TicketKeys.NameBytes), out var isNewest);
+                var found = _ticketKeys!.Find(new ReadOnlySpan<byte>(name, TicketKeys.NameBytes), out var isNewest);
                 return found is null ? 0 : !Begin(found, iv, cipher, mac, isEncrypting: false) ? -1 : isNewest ? 1 : 2;
             }
 
-            var key = s_ticketKeys!.Newest;
+            var key = _ticketKeys!.Newest;
             key.Name.CopyTo(new Span<byte>(name, TicketKeys.NameBytes));
             RandomNumberGenerator.Fill(new Span<byte>(iv, 16));
             return Begin(key, iv, cipher, mac, isEncrypting: true) ? 1 : -1;
