@@ -3,7 +3,9 @@
 set -euo pipefail
 
 # What is needed, as command:package of Debian and Ubuntu.
-needs=(nginx:nginx-light haproxy:haproxy wrk:wrk curl:curl python3:python3 node:nodejs ip:iproute2 ps:procps prlimit:util-linux)
+needs=(nginx:nginx-light haproxy:haproxy wrk:wrk curl:curl python3:python3 node:nodejs ip:iproute2 ps:procps prlimit:util-linux
+    pebble:pebble pebble-challtestsrv:pebble
+    openssl:openssl mkcert:mkcert certutil:libnss3-tools update-ca-certificates:ca-certificates)
 
 # Where Debian keeps nginx and ip, and a user's PATH often does not look.
 PATH=$PATH:/usr/sbin:/sbin

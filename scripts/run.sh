@@ -84,6 +84,8 @@ hotcore=$!
 exec {hotcore_lines}<"$pipes/hotcore"
 await_line "hotcore" "$hotcore_lines" '^http +127\.0\.0\.1:([0-9]+)$'
 http_port=$found
+await_line "hotcore" "$hotcore_lines" '^https +127\.0\.0\.1:([0-9]+)$'
+https_port=$found
 await_line "hotcore" "$hotcore_lines" '^control +127\.0\.0\.1:([0-9]+)$'
 control_port=$found
 await_line "hotcore" "$hotcore_lines" '^ready$'
@@ -96,7 +98,9 @@ cat <&"$hotcore_lines" &
 
 url=http://hello.localhost
 [[ $http_port == 80 ]] || url+=:$http_port
-printf '\nOpen %s   (Ctrl-C ends it)\n\n' "$url"
+https_url=https://hello.localhost
+[[ $https_port == 443 ]] || https_url+=:$https_port
+printf '\nOpen %s   (Ctrl-C ends it)\nor   %s, once its CA is trusted: %s trust --data %s\n\n' "$url" "$https_url" "$HOTCORE" artifacts/run
 
 status=0
 wait -n "$app" "$hotcore" || status=$?

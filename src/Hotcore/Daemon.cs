@@ -2,10 +2,12 @@ using System.Net;
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
 using System.Text;
+using Hotcore.Certificates.Acme;
 using Hotcore.Control;
 using Hotcore.Logs;
 using Hotcore.Mappings;
 using Hotcore.Proxying;
+using Hotcore.Tls;
 
 namespace Hotcore;
 
@@ -25,6 +27,8 @@ internal sealed class Daemon : IAsyncDisposable
     private EventLog? _log;
     private MappingTable? _mappings;
     private StatusReport? _status;
+    private readonly List<(string Scheme, IPEndPoint Address)> _addresses = [];
+    private Https? _https;
     private Proxy? _proxy;
     private ControlServer? _control;
 
@@ -69,6 +73,7 @@ internal sealed class Daemon : IAsyncDisposable
             daemon.TakeFolder();
             daemon.OpenLog(logEcho);
             daemon.LoadMappings();
+            await daemon.OpenCertificatesAsync();
             daemon.OpenProxy();
             daemon.OpenControl();
             return daemon;
@@ -88,6 +93,7 @@ internal sealed class Daemon : IAsyncDisposable
             await _proxy.StopAsync(DrainTime);
             _proxy.Dispose();
         }
+        if (_https is not null) await _https.DisposeAsync();
         _mappings?.Dispose();
         if (_log is not null)
         {
@@ -158,11 +164,49 @@ internal sealed class Daemon : IAsyncDisposable
         _log.Write($"{_mappings.Snapshot.Count} mappings loaded");
     }
 
+    private async Task OpenCertificatesAsync()
+    {
+        try
+        {
+            _https = _options.IsLocal
+                ? new LocalHttps(
+                    _options.Paths.LocalAuthority, _mappings!, Environment.GetEnvironmentVariable, _clock, _log!.Write)
+                : AcmeHttps.Create(_options.Acme, _options.Paths.Certificates, _mappings!, _clock, _log!.Write);
+            _mappings!.WhenChanged = _https.Follow;
+            _status!.KnownCertificates = new CertificateStatus(_https.Describe, _https.NeedsAttention);
+            await _https.StartAsync();
+        }
+        catch (Exception failure) when (failure is TlsUnavailableException or AcmeFailure or IOException
+            or UnauthorizedAccessException)
+        {
+            // For development, plain HTTP is better than nothing; a server without HTTPS is not what anybody asked for.
+            if (!_options.IsLocal) throw new StartFailure($"HTTPS cannot be offered: {failure.Message}", failure);
+            _log!.Write($"no HTTPS: {failure.Message}");
+        }
+    }
+
     private void OpenProxy()
     {
-        _proxy = new Proxy(_mappings!, Environment.ProcessorCount, _log!.Write);
-        HttpListening.Begin(_proxy, _options, _log.Write);
-        foreach (IPEndPoint address in _proxy.Addresses) _status!.AddAddress("http", address);
+        var upgrade = new HttpsUpgrade(_https is { Redirects: true } ? _https.Selector : null);
+        _proxy = new Proxy(new Router(_mappings!, _https?.Challenges, upgrade), Environment.ProcessorCount, _log!.Write);
+        IReadOnlyList<IPEndPoint> https = [];
+        if (_https is not null)
+        {
+            // First, so that plain HTTP never redirects to a port that is not there.
+            https = ListeningAddresses.BeginHttps(_proxy, _https.Tls, _options, _log.Write);
+            upgrade.Port = https[0].Port;
+        }
+        Announce("http", ListeningAddresses.BeginHttp(_proxy, _options, _log.Write));
+        Announce("https", https);
+    }
+
+    private void Announce(string scheme, IReadOnlyList<IPEndPoint> addresses)
+    {
+        foreach (IPEndPoint address in addresses)
+        {
+            _addresses.Add((scheme, address));
+            _status!.AddAddress(scheme, address);
+        }
     }
 
     private void OpenControl()
@@ -202,7 +246,7 @@ internal sealed class Daemon : IAsyncDisposable
         var text = new StringBuilder();
         string mode = _options.IsLocal ? "local mode, " : "";
         text.Append($"hotcore {Build.Version} ({mode}data {_options.Paths.DataFolder})\n");
-        foreach (IPEndPoint address in _proxy!.Addresses) text.Append($"http    {address}\n");
+        foreach ((string scheme, IPEndPoint address) in _addresses) text.Append($"{scheme,-8}{address}\n");
         foreach (IPEndPoint address in ControlEndPoints) text.Append($"control {address}\n");
         return text.Append("ready\n").ToString();
     }

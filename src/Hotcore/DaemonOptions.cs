@@ -1,4 +1,5 @@
 using System.Net;
+using Hotcore.Certificates.Acme;
 
 namespace Hotcore;
 
@@ -7,6 +8,11 @@ namespace Hotcore;
 /// <param name="Paths">Where its files are.</param>
 /// <param name="BindAddress">The address to accept connections on; null for the mode's usual ones.</param>
 /// <param name="HttpPort">The port for plain HTTP, 0 for any that is free; null for the mode's usual one.</param>
+/// <param name="HttpsPort">The port for HTTPS, likewise.</param>
 /// <param name="ControlPort">The UDP port of the control interface, 0 for any that is free.</param>
 internal sealed record DaemonOptions(
-    bool IsLocal, Paths Paths, IPAddress? BindAddress, int? HttpPort, int ControlPort);
+    bool IsLocal, Paths Paths, IPAddress? BindAddress, int? HttpPort, int? HttpsPort, int ControlPort)
+{
+    /// <summary>The CA that certificates come from.</summary>
+    public AcmeSettings Acme { get; init; } = AcmeSettings.LetsEncrypt;
+}

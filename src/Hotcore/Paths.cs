@@ -12,8 +12,14 @@ internal sealed record Paths(string DataFolder)
     /// <summary>The newest log file; older ones have a number behind it.</summary>
     public string Log => Path.Combine(DataFolder, "hotcore.log");
 
+    /// <summary>The certificates, their keys, and what is remembered about them.</summary>
+    public string Certificates => Path.Combine(DataFolder, "certificates");
+
     /// <summary>Held open by the hotcore whose folder this is.</summary>
     public string Lock => Path.Combine(DataFolder, "lock");
+
+    /// <summary>The folder of the CA for local mode.</summary>
+    public string LocalAuthority => Path.Combine(DataFolder, "local-ca");
 
     /// <summary>The folder where none is given: that of the service or, in local mode, the user's own.</summary>
     /// <param name="isLocal">Whether hotcore is in local mode.</param>

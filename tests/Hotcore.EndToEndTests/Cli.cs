@@ -15,8 +15,9 @@ public class Cli(SharedHotcore shared) : HotcoreTest(shared)
         Assert.Matches(@"^hotcore \d+\.\d+\.\d+ \(local mode, data /\S+\)$", Hotcore.Banner[0]);
         Assert.Contains(Hotcore.DataFolder, Hotcore.Banner[0]);
         Assert.Matches(@"^http    127\.0\.0\.1:\d+$", Hotcore.Banner[1]);
-        Assert.Matches(@"^control 127\.0\.0\.1:\d+$", Hotcore.Banner[2]);
-        Assert.Matches(@"^control \[::1\]:\d+$", Hotcore.Banner[3]);
+        Assert.Matches(@"^https   127\.0\.0\.1:\d+$", Hotcore.Banner[2]);
+        Assert.Matches(@"^control 127\.0\.0\.1:\d+$", Hotcore.Banner[3]);
+        Assert.Matches(@"^control \[::1\]:\d+$", Hotcore.Banner[4]);
         Assert.Equal("ready", Hotcore.Banner[^1]);
         Assert.Equal(Hotcore.ControlAddress.Port, Hotcore.ControlAddress6.Port);
     }
@@ -202,7 +203,7 @@ public class Cli(SharedHotcore shared) : HotcoreTest(shared)
         var folder = Directory.CreateTempSubdirectory("hotcore-e2e-");
         await using var serve = ChildProcess.Start(
             "bash",
-            ["-c", "exec \"$0\" serve --local --data \"$1\" --bind 127.0.0.1 --http-port 0 --control-port 0 > /dev/full",
+            ["-c", "exec \"$0\" serve --local --data \"$1\" --bind 127.0.0.1 --http-port 0 --https-port 0 --control-port 0 > /dev/full",
                 HotcoreBinary.Path, folder.FullName]);
         await Wait.Until(() => serve.Error.Contains("cannot be written"), "a line that says so");
 
@@ -281,7 +282,7 @@ public class CliStatus
 
         var second = await HotcoreBinary.Run(
             "serve", "--local", "--data", folder.FullName, "--bind", "127.0.0.1",
-            "--http-port", hotcore.Http.Port.ToString(), "--control-port", hotcore.ControlPort);
+            "--http-port", hotcore.Http.Port.ToString(), "--https-port", "0", "--control-port", hotcore.ControlPort);
 
         folder.Delete(recursive: true);
         Assert.NotEqual(0, second.ExitCode);

@@ -1,6 +1,4 @@
-using System.Net.Sockets;
 using System.Net.WebSockets;
-using System.Security.Cryptography;
 using System.Text;
 
 namespace Hotcore.EndToEndTests;
@@ -216,7 +214,7 @@ public class WebSockets(SharedHotcore shared) : HotcoreTest(shared)
     [Fact]
     public async Task An_echo_of_100_000_messages_of_up_to_1_MB_comes_back_byte_for_byte()
     {
-        await using var upstream = TestUpstream.Serving(EchoMessages);
+        await using var upstream = TestUpstream.Serving(WebSocketMessages.Echo);
         var domain = await Hotcore.AddNewDomain(upstream.Port);
         using var client = new ClientWebSocket();
         client.Options.KeepAliveInterval = TimeSpan.Zero;
@@ -233,7 +231,7 @@ public class WebSockets(SharedHotcore shared) : HotcoreTest(shared)
         var received = new byte[LargestBytes + 1];
         for (var i = 0; i < MessageCount; i++)
         {
-            var length = await Wait.For(ReadMessage(client, received), $"message {i}");
+            var length = await Wait.For(WebSocketMessages.Read(client, received), $"message {i}");
             Assert.True(received.AsSpan(0, length).SequenceEqual(Message(pattern, i).Span), $"message {i} differs");
         }
         await sending;
@@ -255,31 +253,5 @@ public class WebSockets(SharedHotcore shared) : HotcoreTest(shared)
         };
         var length = number == MessageCount - 1 ? LargestBytes : (int)(random % (most + 1));
         return pattern.AsMemory((int)(random >> 8) % LargestBytes, length);
-    }
-
-    private static async Task<int> ReadMessage(WebSocket socket, Memory<byte> into)
-    {
-        for (var length = 0; ;)
-        {
-            var result = await socket.ReceiveAsync(into[length..], default);
-            length += result.Count;
-            if (result.EndOfMessage)
-                return result.MessageType == WebSocketMessageType.Close ? -1 : length;
-        }
-    }
-
-    private static async Task EchoMessages(UpstreamConnection connection)
-    {
-        var request = await connection.ExpectRequest();
-        var accept = Convert.ToBase64String(SHA1.HashData(Encoding.ASCII.GetBytes(
-            request.Fields["Sec-WebSocket-Key"] + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11")));
-        await connection.Send("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-            + $"Sec-WebSocket-Accept: {accept}\r\n\r\n");
-        using var socket = WebSocket.CreateFromStream(
-            new NetworkStream(connection.Socket), new WebSocketCreationOptions { IsServer = true });
-        var buffer = new byte[LargestBytes + 1];
-        for (int length; (length = await ReadMessage(socket, buffer)) >= 0;)
-            await socket.SendAsync(buffer.AsMemory(0, length), WebSocketMessageType.Binary, true, default);
-        await socket.CloseAsync(WebSocketCloseStatus.NormalClosure, "done", default);
     }
 }

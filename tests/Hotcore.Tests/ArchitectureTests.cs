@@ -13,10 +13,14 @@ public sealed partial class ArchitectureTests
         ["Http"] = [],
         ["Http.Http1"] = ["Http"],
         ["Mappings"] = ["Loops"],
-        ["Proxying"] = ["Http", "Http.Http1", "Loops", "Mappings"],
+        ["Certificates.Local"] = ["Loops", "Mappings"],
+        ["Tls"] = ["Loops"],
+        ["Certificates"] = ["Certificates.Acme", "Loops", "Mappings", "Tls"],
+        ["Certificates.Acme"] = ["Certificates", "Mappings", Root],
+        ["Proxying"] = ["Certificates", "Http", "Http.Http1", "Loops", "Mappings", "Tls"],
         ["Logs"] = ["Mappings"],
         ["Control"] = ["Mappings", "Logs"],
-        ["Cli"] = ["Control", "Mappings", Root],
+        ["Cli"] = ["Certificates.Acme", "Certificates.Local", "Control", "Mappings", Root],
     };
 
     private const string Root = "";
@@ -35,9 +39,14 @@ public sealed partial class ArchitectureTests
         where known != file.Folder && !Arrows[file.Folder].Contains(known)
         select $"{file.Name} knows {(known == Root ? "the root" : known)}");
 
-    /// <summary>Arrows that are there for one type: to flush a folder, and to read a port as it is read everywhere.</summary>
+    /// <summary>
+    /// Arrows that are there for one type: to flush a folder, to name a domain, and to read a port as it is read
+    /// everywhere.
+    /// </summary>
     [Theory]
     [InlineData("Mappings", "Loops", "DirectorySync")]
+    [InlineData("Certificates.Local", "Loops", "DirectorySync")]
+    [InlineData("Certificates.Local", "Mappings", "DomainName")]
     [InlineData("Cli", "Mappings", "Mapping")]
     public void A_folder_knows_one_type_of_another_and_no_more(string folder, string other, string type)
     {
@@ -89,9 +98,10 @@ public sealed partial class ArchitectureTests
         foreach (var folder in Arrows.Keys.OrderByDescending(f => f.Length))
         {
             var name = Regex.Escape(folder);
-            var inner = folder == "Http" ? @"(?!\.Http1)" : "";
-            if (Regex.IsMatch(file.Code, $@"using\s+(static\s+)?Hotcore\.{name}{inner}\b")
-                || Regex.IsMatch(file.Code, $@"(?<![.\w])(global::)?(Hotcore\.)?{name}\.(?!Http1\b)[A-Z]\w*", RegexOptions.Multiline)
+            var children = Arrows.Keys.Where(f => f.StartsWith($"{folder}.")).Select(f => f[(folder.Length + 1)..]).Append("-");
+            var child = $@"(?:{string.Join('|', children)})\b";
+            if (Regex.IsMatch(file.Code, $@"using\s+(static\s+)?Hotcore\.{name}(?!\.{child})\b")
+                || Regex.IsMatch(file.Code, $@"(?<![.\w])(global::)?(Hotcore\.)?{name}\.(?!{child})[A-Z]\w*", RegexOptions.Multiline)
                     && !Regex.IsMatch(file.Code, $@"(namespace|using)\s+Hotcore\.{name}\b"))
                 yield return folder;
         }

@@ -73,5 +73,5 @@ public sealed class DaemonTests : IDisposable
         new ControlClient(daemon.ControlEndPoints[0].Port, TimeSpan.FromSeconds(20)).Ask(message);
 
     private Task<Daemon> StartAsync(int controlPort = 0) =>
-        Daemon.StartAsync(new DaemonOptions(true, new Paths(_folder["data"]), null, 0, controlPort), logEcho: null);
+        Daemon.StartAsync(new DaemonOptions(true, new Paths(_folder["data"]), null, 0, 0, controlPort), logEcho: null);
 }

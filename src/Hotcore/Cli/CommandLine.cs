@@ -52,6 +52,7 @@ internal static class CommandLine
             ListCommand.Create(terminal, controlPort),
             MsgCommand.Create(terminal, controlPort),
             LogCommand.Create(terminal, controlPort),
+            TrustCommand.Create(terminal),
             HelpCommand.Create(terminal),
             VersionCommand.Create(terminal),
             LicenseCommand.Create(terminal),

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
 using System.Net;
+using Hotcore.Certificates.Acme;
 using Hotcore.Control;
 
 namespace Hotcore.Cli;
@@ -19,6 +20,18 @@ internal static class ServeCommand
             CustomParser = ParseAddress,
         };
         Option<int?> httpPort = CreatePortOption("--http-port", "The port for plain HTTP; 0 for any that is free");
+        Option<int?> httpsPort = CreatePortOption("--https-port", "The port for HTTPS; 0 for any that is free");
+        var acmeDirectory = new Option<Uri?>("--acme-directory")
+        {
+            Description = "The ACME directory of the CA that certificates come from; Let's Encrypt unless given",
+            HelpName = "URL",
+            CustomParser = ParseUrl,
+        };
+        var acmeCa = new Option<string?>("--acme-ca")
+        {
+            Description = "A PEM file of roots to trust, beside the system's, for that directory's own TLS",
+            HelpName = "FILE",
+        };
         Option<int?> controlPort = CreatePortOption(
             "--control-port",
             $"The UDP port for messages, {ControlServer.DefaultPort} unless given; 0 for any that is free");
@@ -28,7 +41,10 @@ internal static class ServeCommand
             data,
             bind,
             httpPort,
+            httpsPort,
             controlPort,
+            acmeDirectory,
+            acmeCa,
         };
         command.SetAction(arguments =>
         {
@@ -38,7 +54,15 @@ internal static class ServeCommand
                 FindPaths(arguments.GetValue(data), isLocal, terminal),
                 arguments.GetValue(bind),
                 arguments.GetValue(httpPort),
-                arguments.GetValue(controlPort) ?? ControlServer.DefaultPort);
+                arguments.GetValue(httpsPort),
+                arguments.GetValue(controlPort) ?? ControlServer.DefaultPort)
+            {
+                Acme = AcmeSettings.LetsEncrypt with
+                {
+                    Directory = arguments.GetValue(acmeDirectory) ?? AcmeSettings.LetsEncrypt.Directory,
+                    ExtraRootsFile = arguments.GetValue(acmeCa),
+                },
+            };
             return Daemon.RunAsync(options, terminal.Output, terminal.Error).GetAwaiter().GetResult();
         });
         return command;
@@ -57,6 +81,14 @@ internal static class ServeCommand
         if (folder.Length == 0 || folder.Contains('\0'))
             throw new CommandFailure(ExitCode.WrongUsage, "--data takes a folder");
         return new Paths(Path.GetFullPath(folder));
+    }
+
+    private static Uri? ParseUrl(ArgumentResult result)
+    {
+        string word = result.Tokens.Count == 0 ? "" : result.Tokens[^1].Value;
+        if (Uri.TryCreate(word, UriKind.Absolute, out Uri? url) && url.Scheme is "https" or "http") return url;
+        result.AddError($"'{word}' is not a URL; --acme-directory takes one, such as https://ca.example/directory");
+        return null;
     }
 
     private static IPAddress? ParseAddress(ArgumentResult result)

@@ -34,23 +34,26 @@ internal static class StatusCommand
     private static void Write(DomainStatus domain, int width, Terminal terminal)
     {
         string state = domain.IsUp ? terminal.Green("up") : terminal.Red("down");
-        terminal.Output.WriteLine($"{domain.Name.PadRight(width)} → port {domain.Port,-5}  {state}");
-        if (domain.IsUp) return;
-        string remedy = $"start the app, or map another port: hotcore add {domain.Name} <port>";
-        terminal.Output.WriteLine($"    nothing listens on port {domain.Port}: {remedy}");
+        terminal.Output.WriteLine($"{domain.Name.PadRight(width)} → port {domain.Port,-5}  {state}{domain.Certificate}");
+        if (!domain.IsUp)
+        {
+            string remedy = $"start the app, or map another port: hotcore add {domain.Name} <port>";
+            terminal.Output.WriteLine($"    nothing listens on port {domain.Port}: {remedy}");
+        }
+        if (domain.Reason is not null) terminal.Output.WriteLine($"    {domain.Reason}");
     }
 
     private static int Conclude(List<DomainStatus> domains, TextWriter output)
     {
-        int down = domains.Count(domain => !domain.IsUp);
+        int bad = domains.Count(domain => domain.NeedsAttention);
         if (domains.Count > 0) output.WriteLine();
-        output.WriteLine((domains.Count, down) switch
+        output.WriteLine((domains.Count, bad) switch
         {
             (0, _) => "no domain is mapped yet; the next step: hotcore add <domain> <port>",
             (_, 0) => $"all is well with {domains.Count} {(domains.Count == 1 ? "domain" : "domains")}",
-            _ => $"{down} of {domains.Count} {(domains.Count == 1 ? "domain" : "domains")} need attention",
+            _ => $"{bad} of {domains.Count} {(domains.Count == 1 ? "domain" : "domains")} need attention",
         });
-        return down == 0 ? ExitCode.Ok : ExitCode.Refused;
+        return bad == 0 ? ExitCode.Ok : ExitCode.Refused;
     }
 
     private static string FormatUptime(string seconds)
@@ -60,16 +63,5 @@ internal static class StatusCommand
         if (days > 0) return $"{days} d {hours} h";
         if (hours > 0) return $"{hours} h {minutes} min";
         return minutes > 0 ? $"{minutes} min" : $"{read} s";
-    }
-
-    /// <summary>A line of the listing: <c>domain port upstream up …</c></summary>
-    private sealed record DomainStatus(string Name, string Port, bool IsUp)
-    {
-        public static DomainStatus Parse(string line)
-        {
-            if (line.Split(' ') is [string name, string port, "upstream", string state, ..])
-                return new DomainStatus(name, port, state == "up");
-            throw new CommandFailure(ExitCode.Refused, "whatever has the control port is not this version of hotcore");
-        }
     }
 }

@@ -8,6 +8,8 @@ namespace Hotcore.Logs;
 /// <summary>What the messages status and status domains say about the running process. Of any thread.</summary>
 internal sealed class StatusReport
 {
+    private static readonly TimeSpan CertificatesStayTheSame = TimeSpan.FromSeconds(1);
+
     private readonly StatusFacts _facts;
     private readonly Func<MappingSnapshot> _mappings;
     private readonly ListeningPorts _ports;
@@ -15,7 +17,7 @@ internal sealed class StatusReport
     private readonly long _startedAt;
     private readonly Lock _gate = new();
     private readonly List<(string Name, EndPoint Address)> _addresses = [];
-    private (MappingSnapshot Mappings, IReadOnlySet<int> Ports, int Count)? _attention;
+    private (MappingSnapshot Mappings, IReadOnlySet<int> Ports, long At, int Count)? _attention;
 
     public StatusReport(StatusFacts facts, Func<MappingSnapshot> mappings, ListeningPorts ports, TimeProvider clock)
     {
@@ -26,7 +28,10 @@ internal sealed class StatusReport
         _startedAt = clock.GetTimestamp();
     }
 
-    /// <summary>Adds an address that hotcore listens on, by its name: http or control.</summary>
+    /// <summary>What is known of certificates; set once, before the first question.</summary>
+    public CertificateStatus KnownCertificates { get; set; } = CertificateStatus.None;
+
+    /// <summary>Adds an address that hotcore listens on, by its name: http, https or control.</summary>
     public void AddAddress(string name, EndPoint address)
     {
         lock (_gate) _addresses.Add((name, address));
@@ -53,25 +58,34 @@ internal sealed class StatusReport
         void Append(FormattableString line) => text.Append(line.ToString(CultureInfo.InvariantCulture));
     }
 
-    /// <summary>One line: <c>a.com 8080 upstream up certificate none made 2026-11-22T08:00:00Z</c>.</summary>
+    /// <summary>
+    /// One line: <c>a.com 8080 upstream up certificate valid until … renews … made 2026-11-22T08:00:00Z</c>. What follows
+    /// <c>because</c>, at its end, is text for people.
+    /// </summary>
     public string Describe(Mapping mapping)
     {
         string upstream = IsUp(mapping, _ports.Current) ? "up" : "down";
         string madeAt = MappingLine.FormatTime(mapping.MadeAt);
-        return $"{mapping.Domain} {mapping.Port} upstream {upstream} certificate none made {madeAt}";
+        CertificateWords certificate = KnownCertificates.Describe(mapping.Domain);
+        string line = $"{mapping.Domain} {mapping.Port} upstream {upstream} certificate {certificate.State} made {madeAt}";
+        return certificate.Reason is null ? line : $"{line} because {certificate.Reason}";
     }
 
     private static bool IsUp(Mapping mapping, IReadOnlySet<int> ports) => ports.Contains(mapping.Port);
 
-    /// <summary>Counts over all mappings, once for each state of the mappings and of the ports.</summary>
+    /// <summary>
+    /// Counts over all mappings, once for each state of the mappings and of the ports, and now and then for the certificates.
+    /// </summary>
     private int CountAttention(MappingSnapshot mappings)
     {
         IReadOnlySet<int> ports = _ports.Current;
         lock (_gate)
         {
-            if (_attention is { } known && known.Mappings == mappings && known.Ports == ports) return known.Count;
-            int count = mappings.All.Count(mapping => !IsUp(mapping, ports));
-            _attention = (mappings, ports, count);
+            if (_attention is { } known && known.Mappings == mappings && known.Ports == ports
+                && _clock.GetElapsedTime(known.At) < CertificatesStayTheSame)
+                return known.Count;
+            int count = mappings.All.Count(mapping => !IsUp(mapping, ports) || KnownCertificates.NeedsAttention(mapping.Domain));
+            _attention = (mappings, ports, _clock.GetTimestamp(), count);
             return count;
         }
     }

@@ -9,7 +9,7 @@ namespace Hotcore.Loops;
 /// comes back short has emptied the socket (epoll(7)), and the next try is answered without a system call until an edge
 /// says otherwise.
 /// </remarks>
-internal sealed class Connection : Registration
+internal class Connection : Registration
 {
     /// <summary>Nothing to receive, or no room to send, for now.</summary>
     public const int WouldBlock = -1;
@@ -61,39 +61,10 @@ internal sealed class Connection : Registration
     public Action? WhenUnawaitedInput { get; set; }
 
     /// <summary>Receives what is there: the number of bytes, 0 at the end, <see cref="WouldBlock"/> or <see cref="Failed"/>.</summary>
-    public unsafe int TryReceive(Span<byte> buffer)
-    {
-        if (_isClosed)
-            return Failed;
-        if (!Readable.IsSet)
-            return WouldBlock;
-        nint received;
-        fixed (byte* pointer = buffer)
-            received = Libc.recv(_fd, pointer, (nuint)buffer.Length, Libc.MSG_DONTWAIT);
-        if (received < 0)
-            return FailedOrWouldBlock(Readable);
-        if (received < buffer.Length && !PeerHasFinished)
-            Readable.IsSet = false;
-        return (int)received;
-    }
+    public virtual int TryReceive(Span<byte> buffer) => ReceiveFromSocket(buffer);
 
     /// <summary>Sends what fits: the number of bytes (fewer than given when the socket is full), <see cref="WouldBlock"/> or <see cref="Failed"/>.</summary>
-    public unsafe int TrySend(ReadOnlySpan<byte> bytes)
-    {
-        if (_isClosed)
-            return Failed;
-        if (!Writable.IsSet)
-            return WouldBlock;
-        nint sent;
-        fixed (byte* pointer = bytes)
-            sent = Libc.send(_fd, pointer, (nuint)bytes.Length, Libc.MSG_DONTWAIT | Libc.MSG_NOSIGNAL);
-        if (sent < 0)
-            return FailedOrWouldBlock(Writable);
-        SentBytes += sent;
-        if (sent < bytes.Length)
-            Writable.IsSet = false;
-        return (int)sent;
-    }
+    public virtual int TrySend(ReadOnlySpan<byte> bytes) => SendToSocket(bytes);
 
     /// <summary>Sends all of <paramref name="bytes"/>; false when the connection broke, was closed, or took nothing for the time given.</summary>
     public LoopTask<bool> SendAsync(ReadOnlyMemory<byte> bytes, long timeoutMilliseconds)
@@ -124,14 +95,14 @@ internal sealed class Connection : Registration
     }
 
     /// <summary>Says that we have sent our last byte; receiving goes on.</summary>
-    public void FinishSending()
+    public virtual void FinishSending()
     {
         if (!_isClosed)
             _ = Libc.shutdown(_fd, Libc.SHUT_WR); // Fails only on a connection that is gone, which the next try tells.
     }
 
     /// <summary>Closes with a reset, so that the peer cannot take what it has for the whole.</summary>
-    public unsafe void Abort()
+    public virtual unsafe void Abort()
     {
         if (_isClosed)
             return;
@@ -141,7 +112,7 @@ internal sealed class Connection : Registration
     }
 
     /// <summary>Closes; whoever waits continues with <see cref="WaitResult.Cancelled"/>. Safe to repeat.</summary>
-    public void Close()
+    public virtual void Close()
     {
         if (_isClosed)
             return;
@@ -175,6 +146,41 @@ internal sealed class Connection : Registration
     }
 
     internal override void OnFault(Exception fault) => Close();
+
+    /// <summary>The try to receive, from the socket itself.</summary>
+    protected unsafe int ReceiveFromSocket(Span<byte> buffer)
+    {
+        if (_isClosed)
+            return Failed;
+        if (!Readable.IsSet)
+            return WouldBlock;
+        nint received;
+        fixed (byte* pointer = buffer)
+            received = Libc.recv(_fd, pointer, (nuint)buffer.Length, Libc.MSG_DONTWAIT);
+        if (received < 0)
+            return FailedOrWouldBlock(Readable);
+        if (received < buffer.Length && !PeerHasFinished)
+            Readable.IsSet = false;
+        return (int)received;
+    }
+
+    /// <summary>The try to send, to the socket itself.</summary>
+    protected unsafe int SendToSocket(ReadOnlySpan<byte> bytes)
+    {
+        if (_isClosed)
+            return Failed;
+        if (!Writable.IsSet)
+            return WouldBlock;
+        nint sent;
+        fixed (byte* pointer = bytes)
+            sent = Libc.send(_fd, pointer, (nuint)bytes.Length, Libc.MSG_DONTWAIT | Libc.MSG_NOSIGNAL);
+        if (sent < 0)
+            return FailedOrWouldBlock(Writable);
+        SentBytes += sent;
+        if (sent < bytes.Length)
+            Writable.IsSet = false;
+        return (int)sent;
+    }
 
     private unsafe bool HasNothingToReceive()
     {

@@ -31,6 +31,9 @@ internal sealed class MappingTable : IDisposable
         _committer.Start();
     }
 
+    /// <summary>Told of each change once it is durable and in the snapshot, before it is acknowledged. Must be quick.</summary>
+    public Action<MappingChange>? WhenChanged { get; set; }
+
     /// <summary>All mappings as of the last commit. Every access may see a newer one: take it once a request.</summary>
     public MappingSnapshot Snapshot => _snapshot;
 
@@ -107,6 +110,7 @@ internal sealed class MappingTable : IDisposable
                 MappingSnapshot after = before.With(changes);
                 _file.Append(lines.WrittenSpan, changes.Count, before);
                 _snapshot = after;
+                foreach (MappingChange change in changes) WhenChanged?.Invoke(change);
             }
         }
         catch (Exception failure)

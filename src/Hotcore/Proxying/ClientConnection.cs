@@ -2,6 +2,8 @@ using System.Text;
 using Hotcore.Http;
 using Hotcore.Http.Http1;
 using Hotcore.Loops;
+using Hotcore.Mappings;
+using Hotcore.Tls;
 
 namespace Hotcore.Proxying;
 
@@ -14,6 +16,7 @@ internal sealed class ClientConnection
     private const int RequestsPerTurn = 64;
     private const long MostLingerBytes = 1024 * 1024;
 
+    private readonly TlsConnection? _tls;
     private readonly HalfClosedDeadline _halfClosed;
     private Exchange? _exchange;
     private bool _isTunnel;
@@ -24,6 +27,7 @@ internal sealed class ClientConnection
     {
         Loop = loop;
         Connection = connection;
+        _tls = connection as TlsConnection;
         Forwarded = forwarded;
         Input = new ReceiveBuffer(connection.Loop.Buffers);
         Output = new SendBuffer(connection.Loop.Buffers);
@@ -55,6 +59,8 @@ internal sealed class ClientConnection
     {
         try
         {
+            if (_tls is not null && !await ShakeHandsAsync(_tls))
+                return;
             while (await WaitForRequestAsync() && await ServeRequestAsync())
             {
                 // One client's requests that are there already must not keep the others waiting.
@@ -72,19 +78,20 @@ internal sealed class ClientConnection
     }
 
     /// <summary>Answers with a page of hotcore's own; true when the client may send another request.</summary>
-    public async LoopTask<bool> AnswerAsync(Exchange exchange, ErrorPage page)
+    public LoopTask<bool> AnswerAsync(Exchange exchange, ErrorPage page)
     {
         if (exchange.HasBegunAnswer || exchange.IsAbandoned)
-            return false;
-        exchange.HasBegunAnswer = true;
-        // What would follow a body that nobody took apart cannot be told.
-        var staysOpen = StaysOpen(exchange) && !exchange.HasBody;
-        _mustLinger |= !staysOpen;
-        page.Write(
-            Output, exchange.WantsHtml, exchange.AnswersHead,
-            !staysOpen ? "Connection: close\r\n"u8 : exchange.IsHttp10 ? "Connection: keep-alive\r\n"u8 : default);
-        return await Output.FlushAsync(Connection, Timeouts.SilentClient) && staysOpen;
+            return new LoopTask<bool>(false);
+        var staysOpen = BeginOwnAnswer(exchange);
+        page.Write(Output, exchange.WantsHtml, exchange.AnswersHead, ConnectionField(exchange, staysOpen));
+        return EndOwnAnswerAsync(staysOpen);
     }
+
+    /// <summary>The connection's own field of an answer, or none where the version's default says it.</summary>
+    public static ReadOnlySpan<byte> ConnectionField(Exchange exchange, bool staysOpen) =>
+        !staysOpen ? "Connection: close\r\n"u8
+        : exchange.IsHttp10 ? "Connection: keep-alive\r\n"u8
+        : default;
 
     /// <summary>Whether, as far as the client and hotcore are concerned, the connection goes on after this exchange.</summary>
     public bool StaysOpen(Exchange exchange) =>
@@ -137,6 +144,18 @@ internal sealed class ClientConnection
             Connection.Loop.Timers.Set(Connection.Readable, Connection.Loop.NowMilliseconds + Timeouts.Drain);
     }
 
+    private bool BeginOwnAnswer(Exchange exchange)
+    {
+        exchange.HasBegunAnswer = true;
+        // What would follow a body that nobody took apart cannot be told.
+        var staysOpen = StaysOpen(exchange) && !exchange.HasBody;
+        _mustLinger |= !staysOpen;
+        return staysOpen;
+    }
+
+    private async LoopTask<bool> EndOwnAnswerAsync(bool staysOpen) =>
+        await Output.FlushAsync(Connection, Timeouts.SilentClient) && staysOpen;
+
     private async LoopTask<bool> WaitForRequestAsync()
     {
         if (!Input.IsEmpty)
@@ -184,10 +203,42 @@ internal sealed class ClientConnection
         }
     }
 
-    private LoopTask<bool> RouteAsync(Exchange exchange) =>
-        Loop.Router.Find(exchange.Request) is { } mapping
-            ? Forwarder.ForwardAsync(this, exchange, mapping)
-            : AnswerAsync(exchange, ErrorPage.UnknownDomain(Encoding.ASCII.GetString(exchange.Request.Host)));
+    private LoopTask<bool> RouteAsync(Exchange exchange)
+    {
+        var request = exchange.Request;
+        if (_tls is not null && Router.IsMisdirected(request, _tls.ServerName))
+            return AnswerAsync(exchange, ErrorPage.Misdirected);
+        if (_tls is null && Loop.Router.TryAnswerChallenge(request, out var keyAuthorization))
+            return AnswerChallengeAsync(exchange, keyAuthorization!);
+        if (Loop.Router.Find(request) is not { } mapping)
+            return AnswerAsync(exchange, ErrorPage.UnknownDomain(Encoding.ASCII.GetString(request.Host)));
+        return _tls is null && Loop.Router.Upgrade.Wants(request, mapping, Forwarded)
+            ? RedirectAsync(exchange, mapping)
+            : Forwarder.ForwardAsync(this, exchange, mapping);
+    }
+
+    private static async LoopTask<bool> ShakeHandsAsync(TlsConnection tls) =>
+        await tls.HandshakeAsync(Timeouts.Handshake, Timeouts.FirstCertificate) && !tls.IsChallenge;
+
+    private LoopTask<bool> RedirectAsync(Exchange exchange, Mapping mapping)
+    {
+        var staysOpen = BeginOwnAnswer(exchange);
+        Loop.Router.Upgrade.WriteRedirect(Output, exchange.Request, mapping, ConnectionField(exchange, staysOpen));
+        return EndOwnAnswerAsync(staysOpen);
+    }
+
+    private LoopTask<bool> AnswerChallengeAsync(Exchange exchange, byte[] keyAuthorization)
+    {
+        var staysOpen = BeginOwnAnswer(exchange);
+        Output.Append("HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\nContent-Length: "u8);
+        Output.AppendDecimal(keyAuthorization.Length);
+        Output.Append("\r\n"u8);
+        Output.Append(ConnectionField(exchange, staysOpen));
+        Output.Append("\r\n"u8);
+        if (!exchange.AnswersHead)
+            Output.Append(keyAuthorization);
+        return EndOwnAnswerAsync(staysOpen);
+    }
 
     /// <summary>Receives the rest of the head; false when there is none to serve, and the client was told why.</summary>
     private async LoopTask<bool> ReceiveHeadAsync(Exchange exchange)

@@ -26,6 +26,9 @@ internal sealed record ErrorPage(int Status, string Title, string Explanation)
 
     public static ErrorPage Refused(Refusal refusal) => new(refusal.Status, Phrase(refusal.Status), $"Refused: {refusal.Reason}.");
 
+    public static ErrorPage Misdirected { get; } =
+        new(421, Phrase(421), "The request names another host than the TLS connection it came over.");
+
     public static ErrorPage BadBody { get; } =
         new(400, Phrase(400), "Refused: the body does not keep to its framing.");
 
@@ -54,6 +57,7 @@ internal sealed record ErrorPage(int Status, string Title, string Explanation)
         404 => "Not Found",
         405 => "Method Not Allowed",
         408 => "Request Timeout",
+        421 => "Misdirected Request",
         414 => "URI Too Long",
         431 => "Request Header Fields Too Large",
         502 => "Bad Gateway",

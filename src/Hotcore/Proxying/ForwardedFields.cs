@@ -40,6 +40,11 @@ internal sealed class ForwardedFields
         _ => false,
     };
 
+    /// <summary>The client is a tunnel on this machine, and says that the request came to it over HTTPS.</summary>
+    public bool ClaimsHttps(RequestHead request) =>
+        IsTrusted && request.Fields.FindSingle(KnownField.XForwardedProto, out var scheme) == 1
+        && Ascii.EqualsIgnoreCase(scheme, "https"u8);
+
     /// <summary>Writes the four fields' lines.</summary>
     public void Write(SendBuffer output, RequestHead request)
     {

@@ -138,7 +138,7 @@ internal static class Forwarder
         var staysOpen = client.StaysOpen(exchange) && framing != BodyFraming.UntilClose && exchange.HasSentRequest;
         var sentBefore = client.Connection.SentBytes;
         exchange.HasBegunAnswer = true;
-        HeadWriter.WriteResponse(client.Output, response, framing, ConnectionField(exchange, staysOpen));
+        HeadWriter.WriteResponse(client.Output, response, framing, ClientConnection.ConnectionField(exchange, staysOpen));
         exchange.ResponseBody.Reset(response.Framing, response.ContentLength);
         var result = await BodyCopier.CopyAsync(
             new BodySource(upstream.Connection, upstream.Input, exchange.ResponseBody, Timeouts.SilentUpstream),
@@ -226,11 +226,6 @@ internal static class Forwarder
         BodyFraming.Chunked or BodyFraming.UntilClose => exchange.IsHttp10 ? BodyFraming.UntilClose : BodyFraming.Chunked,
         var framing => framing,
     };
-
-    private static ReadOnlySpan<byte> ConnectionField(Exchange exchange, bool staysOpen) =>
-        !staysOpen ? "Connection: close\r\n"u8
-        : exchange.IsHttp10 ? "Connection: keep-alive\r\n"u8
-        : default;
 
     private enum HeadResult
     {

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using Hotcore.Loops;
+using Hotcore.Tls;
 
 namespace Hotcore.Proxying;
 
@@ -17,14 +18,19 @@ internal sealed class Listener : Registration
     private readonly ProxyLoop _loop;
     private readonly ProxyLoop[] _loops;
     private readonly ClientBudget _budget;
+    private readonly TlsContext? _tls;
     private readonly Action<string> _report;
     private readonly Resumption _resumption;
     private bool _isStopped;
 
-    /// <summary><paramref name="socket"/> is shared with the listeners of the other loops and stays the caller's.</summary>
-    public Listener(Socket socket, ProxyLoop loop, ProxyLoop[] loops, ClientBudget budget, Action<string> report)
+    /// <summary>
+    /// <paramref name="socket"/> is shared with the listeners of the other loops and stays the caller's. With
+    /// <paramref name="tls"/>, clients speak TLS.
+    /// </summary>
+    public Listener(
+        Socket socket, TlsContext? tls, ProxyLoop loop, ProxyLoop[] loops, ClientBudget budget, Action<string> report)
     {
-        (_socket, _loop, _loops, _budget, _report) = (socket, loop, loops, budget, report);
+        (_socket, _tls, _loop, _loops, _budget, _report) = (socket, tls, loop, loops, budget, report);
         _resumption = new Resumption(this);
     }
 
@@ -104,9 +110,9 @@ internal sealed class Listener : Registration
         var target = LeastBusy();
         target.Expect();
         if (target == _loop)
-            _loop.Adopt(fd, new ForwardedFields(address, "http"));
+            _loop.Adopt(fd, address, _tls);
         else
-            target.Events.Post(() => target.Adopt(fd, new ForwardedFields(address, "http")));
+            target.Events.Post(() => target.Adopt(fd, address, _tls));
     }
 
     private ProxyLoop LeastBusy()

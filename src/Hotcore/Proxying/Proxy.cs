@@ -1,7 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using Hotcore.Loops;
-using Hotcore.Mappings;
+using Hotcore.Tls;
 
 namespace Hotcore.Proxying;
 
@@ -18,10 +18,10 @@ internal sealed class Proxy : IDisposable
     private readonly Action<string> _report;
 
     /// <summary>Makes and starts the loops; nothing listens yet. <paramref name="report"/> is called on loops and must not block.</summary>
-    public Proxy(MappingTable mappings, int loops, Action<string> report)
+    public Proxy(Router router, int loops, Action<string> report)
     {
         _report = report;
-        var (router, activity) = (new Router(mappings), new PortActivity());
+        var activity = new PortActivity();
         _loops = [.. Enumerable.Range(0, loops).Select(n => new ProxyLoop(n, router, activity, _budget, report))];
         foreach (var loop in _loops)
             loop.Start();
@@ -34,15 +34,18 @@ internal sealed class Proxy : IDisposable
     /// <summary>Where it listens, as the kernel has it (a port 0 has become a real one).</summary>
     public IReadOnlyList<IPEndPoint> Addresses => [.. _sockets.Select(s => (IPEndPoint)s.LocalEndPoint!)];
 
-    /// <summary>Begins to accept at <paramref name="address"/>; returns it as the kernel has it.</summary>
+    /// <summary>
+    /// Begins to accept at <paramref name="address"/>, over TLS where <paramref name="tls"/> is given; returns the address as
+    /// the kernel has it.
+    /// </summary>
     /// <exception cref="SocketException">The address is taken, or not ours to take.</exception>
-    public IPEndPoint Listen(IPEndPoint address)
+    public IPEndPoint Listen(IPEndPoint address, TlsContext? tls = null)
     {
         var socket = Listener.Open(address);
         _sockets.Add(socket);
         foreach (var loop in _loops)
         {
-            var listener = new Listener(socket, loop, _loops, _budget, _report);
+            var listener = new Listener(socket, tls, loop, _loops, _budget, _report);
             _listeners.Add((loop, listener));
             loop.Events.Post(listener.Start);
         }

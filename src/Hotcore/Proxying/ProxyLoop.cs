@@ -1,4 +1,6 @@
+using System.Net;
 using Hotcore.Loops;
+using Hotcore.Tls;
 
 namespace Hotcore.Proxying;
 
@@ -43,13 +45,14 @@ internal sealed class ProxyLoop : IDisposable
     /// <summary>Starts the loop's thread.</summary>
     public void Start() => _thread.Start();
 
-    /// <summary>Takes over an accepted socket and serves it. It was counted by <see cref="Expect"/> and by the budget.</summary>
-    public void Adopt(int fd, ForwardedFields forwarded)
+    /// <summary>Takes over an accepted socket and serves it, over TLS where <paramref name="tls"/> is given. It was counted by <see cref="Expect"/> and by the budget.</summary>
+    public void Adopt(int fd, IPAddress address, TlsContext? tls)
     {
         ClientConnection client;
         try
         {
-            client = new ClientConnection(this, new Connection(Events, fd), forwarded);
+            Connection connection = tls is null ? new Connection(Events, fd) : new TlsConnection(Events, fd, tls);
+            client = new ClientConnection(this, connection, new ForwardedFields(address, tls is null ? "http" : "https"));
         }
         catch (IOException fault)
         {

@@ -8,6 +8,12 @@ internal static class Timeouts
 {
     public const long None = -1;
 
+    /// <summary>For a TLS handshake.</summary>
+    public const long Handshake = 10_000;
+
+    /// <summary>How long a handshake waits for its domain's first certificate.</summary>
+    public const long FirstCertificate = 10_000;
+
     /// <summary>For the whole head of a request, from its first byte on; for the first byte of a new connection too.</summary>
     public const long RequestHead = 30_000;
 

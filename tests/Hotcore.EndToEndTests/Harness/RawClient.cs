@@ -1,5 +1,7 @@
 using System.Net;
+using System.Net.Security;
 using System.Net.Sockets;
+using System.Security.Cryptography.X509Certificates;
 using System.Text;
 
 namespace Hotcore.EndToEndTests.Harness;
@@ -13,7 +15,23 @@ public sealed class RawClient : IAsyncDisposable
         Reader = new WireReader(socket, limit ?? Wait.Limit);
     }
 
+    private RawClient(Socket socket, SslStream tls, RecordedStream records, TimeSpan? limit)
+    {
+        Socket = socket;
+        Tls = tls;
+        Records = records;
+        Reader = new WireReader(tls, limit ?? Wait.Limit);
+    }
+
     public Socket Socket { get; }
+
+    /// <summary>The TLS over the socket; null for plain HTTP.</summary>
+    public SslStream? Tls { get; }
+
+    /// <summary>What came over the socket below TLS.</summary>
+    public RecordedStream? Records { get; }
+
+    public X509Certificate2 Certificate => new(Tls!.RemoteCertificate!);
 
     public WireReader Reader { get; }
 
@@ -32,13 +50,44 @@ public sealed class RawClient : IAsyncDisposable
         }
     }
 
+    /// <summary>Connects and shakes hands; a handshake that fails is the exception of <see cref="SslStream"/>.</summary>
+    public static async Task<RawClient> ConnectTls(
+        IPEndPoint address, string serverName, TlsOptions options, TimeSpan? limit = null)
+    {
+        var plain = await Connect(address);
+        try
+        {
+            var records = new RecordedStream(new NetworkStream(plain.Socket), options.MostBytesPerWrite);
+            var tls = new SslStream(records);
+            await Wait.For(tls.AuthenticateAsClientAsync(options.For(serverName)), $"the handshake with {serverName}");
+            return new RawClient(plain.Socket, tls, records, limit);
+        }
+        catch
+        {
+            plain.Socket.Dispose();
+            throw;
+        }
+    }
+
     /// <summary>Sends text as Latin-1: each character is one byte.</summary>
     public Task Send(string text) => Send(Encoding.Latin1.GetBytes(text));
 
     public async Task Send(ReadOnlyMemory<byte> bytes)
     {
+        if (Tls != null)
+        {
+            await Tls.WriteAsync(bytes);
+            return;
+        }
         while (bytes.Length > 0)
             bytes = bytes[await Socket.SendAsync(bytes, SocketFlags.None)..];
+    }
+
+    /// <summary>Ends this side of TLS and of the connection beneath; the other side may go on.</summary>
+    public async Task HalfCloseTls()
+    {
+        await Tls!.ShutdownAsync();
+        HalfClose();
     }
 
     public void HalfClose() => Socket.Shutdown(SocketShutdown.Send);

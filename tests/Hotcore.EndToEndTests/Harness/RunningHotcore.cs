@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Net;
 using System.Text;
 using System.Text.RegularExpressions;
@@ -16,6 +17,27 @@ public sealed record StartOptions
 
     /// <summary>Puts files into the new data folder before the start.</summary>
     public Action<string>? Prepare { get; init; }
+
+    /// <summary>
+    /// The CA of server mode. Null is local mode: there is no server mode without a CA of the test's own, so that no
+    /// test ever asks the real one.
+    /// </summary>
+    public AcmeDirectory? Acme { get; init; }
+
+    /// <summary>Fixed ports for what must find hotcore again after a restart; 0 for any that is free.</summary>
+    public int HttpPort { get; init; }
+
+    public int HttpsPort { get; init; }
+
+    /// <summary>Where mkcert's CA is looked for; null for a folder that is not there.</summary>
+    public string? MkcertFolder { get; init; }
+}
+
+/// <summary>Where a CA is asked, and the PEM file of the root of its own TLS, if the system has it not.</summary>
+public sealed record AcmeDirectory(string Url, string? RootFile = null)
+{
+    /// <summary>A CA that nobody can reach: nothing listens on that port, and nothing ever will.</summary>
+    public static AcmeDirectory Unreachable { get; } = new("https://127.0.0.1:1/dir");
 }
 
 /// <summary>
@@ -38,7 +60,16 @@ public sealed partial class RunningHotcore : IAsyncDisposable
 
     public string LogFile => Path.Combine(DataFolder, "hotcore.log");
 
+    /// <summary>The root of the certificates that local mode makes.</summary>
+    public string LocalCaFile => Path.Combine(DataFolder, "local-ca", "local-ca.pem");
+
+    public string CertificateFolder => Path.Combine(DataFolder, "certificates");
+
+    public string CertificateFile(string domain) => Path.Combine(CertificateFolder, $"{domain}.pem");
+
     public IPEndPoint Http { get; private set; } = null!;
+
+    public IPEndPoint Https { get; private set; } = null!;
 
     public IPEndPoint ControlAddress { get; private set; } = null!;
 
@@ -111,6 +142,33 @@ public sealed partial class RunningHotcore : IAsyncDisposable
 
     public Task<RawClient> Connect() => RawClient.Connect(Http);
 
+    /// <summary>A connection over TLS, with a handshake that accepts no other certificate than the domain's.</summary>
+    public Task<RawClient> ConnectTls(string serverName, TlsOptions? options = null) =>
+        RawClient.ConnectTls(Https, serverName, options ?? new TlsOptions { Root = TlsOptions.RootOf(LocalCaFile) });
+
+    /// <summary>One GET over TLS, over a connection of its own.</summary>
+    public async Task<Response> GetTls(
+        string domain, TlsOptions? options = null, string target = "/", string fields = "")
+    {
+        await using var client = await ConnectTls(domain, options);
+        return await client.Get(domain, target, fields);
+    }
+
+    /// <summary>Waits until status says of a domain that its certificate is in a state, and returns that line.</summary>
+    public async Task<string> UntilCertificateIs(string state, string domain, TimeSpan? limit = null)
+    {
+        var line = "";
+        for (var started = Stopwatch.StartNew(); !line.Contains($"certificate {state}");)
+        {
+            if (started.Elapsed > (limit ?? Wait.Limit))
+                throw new TimeoutException($"the certificate is not {state} after {started.Elapsed.TotalSeconds:0} s: {line}");
+            if (line.Length > 0)
+                await Task.Delay(50);
+            line = await Control($"status {domain}");
+        }
+        return line;
+    }
+
     /// <summary>One GET over a connection of its own, as a second client would send it.</summary>
     public async Task<Response> Get(string domain, string target = "/", string fields = "")
     {
@@ -162,16 +220,25 @@ public sealed partial class RunningHotcore : IAsyncDisposable
         }
         List<string> command =
         [
-            HotcoreBinary.Path, "serve", "--local", "--data", DataFolder, "--bind", _options.Bind,
-            "--http-port", "0", "--control-port", "0",
+            HotcoreBinary.Path, "serve", "--data", DataFolder, "--bind", _options.Bind,
+            "--http-port", _options.HttpPort.ToString(), "--https-port", _options.HttpsPort.ToString(), "--control-port", "0",
         ];
+        command.AddRange(_options.Acme is { } acme ? ["--acme-directory", acme.Url] : ["--local"]);
+        if (_options.Acme?.RootFile is { } rootFile)
+            command.AddRange(["--acme-ca", rootFile]);
         // prlimit replaces itself by the command: the process id stays the one we signal.
         if (_options.OpenFiles is { } limit)
             command.InsertRange(0, ["prlimit", $"--nofile={limit}:{limit}"]);
-        _process = ChildProcess.Start(command[0], command.Skip(1));
+        // Never the CA that a developer's mkcert made on this machine, which browsers may trust.
+        var environment = new Dictionary<string, string>
+        {
+            ["CAROOT"] = _options.MkcertFolder ?? Path.Combine(DataFolder, "no-mkcert"),
+        };
+        _process = ChildProcess.Start(command[0], command.Skip(1), environment);
         _isMeantToRun = true;
         Banner = await ReadBanner();
         Http = Addresses("http").First();
+        Https = Addresses("https").First();
         ControlAddress = Addresses("control").First(address => address.Address.Equals(IPAddress.Loopback));
         ControlAddress6 = Addresses("control").First(address => address.Address.Equals(IPAddress.IPv6Loopback));
     }

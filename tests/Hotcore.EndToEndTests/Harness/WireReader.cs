@@ -21,14 +21,24 @@ public sealed class TruncatedMessageException(string message) : Exception(messag
 /// this reader is the judge of what hotcore sends. One reader a socket, one caller at a time; <see cref="Received"/>
 /// may be asked from anywhere.
 /// </summary>
-/// <param name="socket">What to read from.</param>
+/// <param name="receive">Gives bytes; 0 at the end.</param>
 /// <param name="limit">How long one receive may wait; null for as long as the socket is open.</param>
-public sealed class WireReader(Socket socket, TimeSpan? limit)
+public sealed class WireReader(Func<Memory<byte>, CancellationToken, ValueTask<int>> receive, TimeSpan? limit)
 {
     private readonly MemoryStream _record = new();
     private byte[] _buffer = new byte[65_536];
     private int _start;
     private int _end;
+
+    public WireReader(Socket socket, TimeSpan? limit)
+        : this((into, cancellation) => socket.ReceiveAsync(into, SocketFlags.None, cancellation), limit)
+    {
+    }
+
+    public WireReader(Stream stream, TimeSpan? limit)
+        : this(stream.ReadAsync, limit)
+    {
+    }
 
     /// <summary>Whether every byte is kept for <see cref="Received"/>; off for bodies of gigabytes.</summary>
     public bool IsRecording { get; set; } = true;
@@ -164,7 +174,7 @@ public sealed class WireReader(Socket socket, TimeSpan? limit)
         using var timeout = limit is { } time ? new CancellationTokenSource(time) : null;
         try
         {
-            var received = await socket.ReceiveAsync(into, SocketFlags.None, timeout?.Token ?? default);
+            var received = await receive(into, timeout?.Token ?? default);
             if (received == 0)
                 End = ConnectionEnd.Closed;
             else if (IsRecording)
@@ -175,7 +185,7 @@ public sealed class WireReader(Socket socket, TimeSpan? limit)
         {
             throw new TimeoutException($"nothing came for {limit!.Value.TotalSeconds:0} s, after {Shown(Received)}");
         }
-        catch (Exception ended) when (ended is SocketException or ObjectDisposedException)
+        catch (Exception ended) when (ended is SocketException or IOException or ObjectDisposedException)
         {
             End = ConnectionEnd.Reset;
             return 0;

@@ -14,7 +14,7 @@ public sealed class CommandLineTests : IAsyncLifetime
 
     public async ValueTask InitializeAsync() =>
         _daemon = await Daemon.StartAsync(
-            new DaemonOptions(true, new Paths(_folder["data"]), null, 0, 0), logEcho: null);
+            new DaemonOptions(true, new Paths(_folder["data"]), null, 0, 0, 0), logEcho: null);
 
     public async ValueTask DisposeAsync()
     {

@@ -19,7 +19,7 @@ internal sealed class RunningProxy : IDisposable
         _mappings = MappingTable.Open(_folder.Path, TimeProvider.System, Reports.Write);
         Assert.True(DomainName.TryParse("a.com", out var domain, out _));
         Assert.True(_mappings.AddAsync(domain, upstreamPort).Wait(RunningLoop.Limit));
-        Proxy = new Proxy(_mappings, loops, Reports.Write);
+        Proxy = new Proxy(new Router(_mappings, null, new HttpsUpgrade(null)), loops, Reports.Write);
         _address = Proxy.Listen(new IPEndPoint(IPAddress.Loopback, 0));
     }
 

@@ -1,0 +1,185 @@
+using System.Collections.Concurrent;
+using Hotcore.Mappings;
+
+namespace Hotcore.Certificates;
+
+/// <summary>
+/// Keeps a valid certificate for each domain: one job a domain, started when the domain is added, at the start for
+/// what is there, and by the wall clock, which is looked at every minute at least, so that neither sleep nor a clock
+/// that is set does harm. Of any thread; all work is done on the thread pool.
+/// </summary>
+internal sealed class CertificateRenewal : ICertificateOrigin, IAsyncDisposable
+{
+    private static readonly TimeSpan LongestWait = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan ShortestWait = TimeSpan.FromSeconds(1);
+
+    private readonly ConcurrentDictionary<DomainName, DomainRenewal> _domains = [];
+    private readonly ConcurrentDictionary<DomainName, Task> _brokenOff = [];
+    private readonly RenewalParts _parts;
+    private readonly Func<MappingSnapshot> _mappings;
+    private readonly CancellationTokenSource _stopping = new();
+    private readonly Lock _changing = new();
+    private readonly SemaphoreSlim _wakening = new(0);
+    private Task _deciding = Task.CompletedTask;
+    private long _wakesAtTicks = long.MaxValue;
+
+    /// <param name="parts">What each domain's job works with.</param>
+    /// <param name="mappings">The domains that are there at the start.</param>
+    public CertificateRenewal(RenewalParts parts, Func<MappingSnapshot> mappings)
+    {
+        _parts = parts;
+        _mappings = mappings;
+    }
+
+    /// <summary>
+    /// Takes up all mapped domains. The task that it returns completes when what the disk holds is published; what is
+    /// missing or due is obtained after that, in the background.
+    /// </summary>
+    public Task Start()
+    {
+        Task loaded = LoadAsync();
+        _deciding = DecideAgainAndAgainAsync(loaded);
+        return loaded;
+    }
+
+    /// <summary>Looks after a domain from now on. Returns at once; harmless to repeat.</summary>
+    public void Ensure(DomainName domain)
+    {
+        lock (_changing)
+        {
+            if (_stopping.IsCancellationRequested) return;
+            Begin(_domains.GetOrAdd(domain, Create));
+        }
+    }
+
+    /// <summary>Stops looking after a domain and breaks off what is under way. Its certificate stays on disk.</summary>
+    public void Forget(DomainName domain)
+    {
+        lock (_changing)
+        {
+            if (!_domains.TryRemove(domain, out DomainRenewal? renewal)) return;
+            renewal.Drop();
+            if (renewal.Running.IsCompleted) return;
+            _brokenOff[domain] = renewal.Running;
+            renewal.Running.ContinueWith(
+                ended => _brokenOff.TryRemove(new(domain, ended)), TaskScheduler.Default);
+        }
+    }
+
+    /// <inheritdoc/>
+    public bool MayCome(DomainName domain) => StateOf(domain).Condition == CertificateCondition.Pending;
+
+    public CertificateState StateOf(DomainName domain) =>
+        _domains.TryGetValue(domain, out DomainRenewal? renewal)
+            ? renewal.StateAt(_parts.Clock.GetUtcNow())
+            : CertificateState.None;
+
+    /// <summary>
+    /// Completes, never with an error, when the first certificate of a domain is published or has failed; at once for
+    /// a domain that is not looked after.
+    /// </summary>
+    public Task WhenSettled(DomainName domain) =>
+        _domains.TryGetValue(domain, out DomainRenewal? renewal)
+            ? renewal.Settled
+            : Task.CompletedTask;
+
+    /// <summary>The first half of <see cref="Start"/>: takes up what is mapped and loads what is there.</summary>
+    internal Task LoadAsync() => Task.Run(LoadAll);
+
+    /// <summary>Begins all that is due now. The task completes when what was begun has ended, well or not.</summary>
+    internal Task DecideAsync()
+    {
+        var begun = new List<Task>();
+        foreach (DomainRenewal renewal in _domains.Values)
+        {
+            // Looked at before the lock is taken: Ensure must not wait for 100,000 domains.
+            if (!renewal.IsDue(_parts.Clock.GetUtcNow())) continue;
+            lock (_changing) begun.Add(Begin(renewal));
+        }
+        return Task.WhenAll(begun);
+    }
+
+    /// <summary>Breaks off all that is under way, and returns when it has ended.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        lock (_changing)
+        {
+            _stopping.Cancel();
+            foreach (DomainRenewal renewal in _domains.Values) renewal.Drop();
+        }
+        IEnumerable<Task> running = _domains.Values.Select(renewal => renewal.Running);
+        await Task.WhenAll([_deciding, .. running, .. _brokenOff.Values]).ConfigureAwait(false);
+        _stopping.Dispose();
+        _wakening.Dispose();
+        _parts.Authority.Dispose();
+    }
+
+    private void LoadAll()
+    {
+        foreach (Mapping mapping in _mappings().All)
+        {
+            lock (_changing)
+            {
+                // It may have been removed meanwhile; what is removed later goes through Forget.
+                bool isMapped = _mappings().Find(mapping.Domain) is not null;
+                if (isMapped && !_stopping.IsCancellationRequested) _domains.GetOrAdd(mapping.Domain, Create);
+            }
+        }
+        var options = new ParallelOptions { MaxDegreeOfParallelism = Environment.ProcessorCount };
+        Parallel.ForEach(_domains.Values, options, LoadFirst);
+    }
+
+    private void LoadFirst(DomainRenewal renewal)
+    {
+        if (!_stopping.IsCancellationRequested) renewal.LoadFirst();
+    }
+
+    private async Task DecideAgainAndAgainAsync(Task loaded)
+    {
+        await loaded.ConfigureAwait(false);
+        try
+        {
+            while (true)
+            {
+                _ = DecideAsync();
+                await Task.Delay(ShortestWait, _parts.Clock, _stopping.Token).ConfigureAwait(false);
+                await _wakening.WaitAsync(PlanWait(), _stopping.Token).ConfigureAwait(false);
+            }
+        }
+        catch (OperationCanceledException) when (_stopping.IsCancellationRequested)
+        {
+            // That is how it ends.
+        }
+    }
+
+    /// <summary>How long until something may be due, a minute at most.</summary>
+    private TimeSpan PlanWait()
+    {
+        DateTimeOffset now = _parts.Clock.GetUtcNow();
+        DateTimeOffset next = now + LongestWait;
+        // What ends from here on tells by itself when it wants to go on.
+        Volatile.Write(ref _wakesAtTicks, next.UtcTicks);
+        if (_parts.Authority.PauseAt(now) is not null) return LongestWait;
+        foreach (DomainRenewal renewal in _domains.Values)
+        {
+            if (renewal.NextStep < next) next = renewal.NextStep;
+        }
+        Volatile.Write(ref _wakesAtTicks, next.UtcTicks);
+        return next > now ? next - now : TimeSpan.Zero;
+    }
+
+    private void WakeInTimeFor(DomainRenewal renewal)
+    {
+        if (renewal.NextStep.UtcTicks < Volatile.Read(ref _wakesAtTicks)) _wakening.Release();
+    }
+
+    /// <summary>Called with the lock held, so that no two begin the same and none begins what was dropped.</summary>
+    private Task Begin(DomainRenewal renewal)
+    {
+        if (!renewal.IsDue(_parts.Clock.GetUtcNow())) return Task.CompletedTask;
+        return renewal.Begin(WakeInTimeFor);
+    }
+
+    private DomainRenewal Create(DomainName domain) =>
+        new(domain, _parts, _brokenOff.GetValueOrDefault(domain, Task.CompletedTask));
+}

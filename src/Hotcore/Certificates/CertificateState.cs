@@ -1,0 +1,33 @@
+namespace Hotcore.Certificates;
+
+/// <summary>How a domain stands with its certificate.</summary>
+internal enum CertificateCondition
+{
+    /// <summary>The domain is not looked after.</summary>
+    None,
+
+    /// <summary>The first certificate is on its way.</summary>
+    Pending,
+
+    /// <summary>There is one, and it has not expired.</summary>
+    Valid,
+
+    /// <summary>There is none that is valid, and the last attempt to get one has failed.</summary>
+    Failed,
+}
+
+/// <summary>What status and log say of a domain's certificate.</summary>
+/// <param name="Condition">How it stands.</param>
+/// <param name="NotAfter">The end of the certificate that is there, or was; null where there never was one.</param>
+/// <param name="NextRenewal">When it is renewed, if all goes well.</param>
+/// <param name="Failure">Why the last attempt failed and what the user can do; beside a valid one, too.</param>
+/// <param name="NextTry">When it is tried again after that.</param>
+internal sealed record CertificateState(
+    CertificateCondition Condition,
+    DateTimeOffset? NotAfter = null,
+    DateTimeOffset? NextRenewal = null,
+    string? Failure = null,
+    DateTimeOffset? NextTry = null)
+{
+    public static readonly CertificateState None = new(CertificateCondition.None);
+}

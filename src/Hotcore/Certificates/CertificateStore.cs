@@ -1,0 +1,122 @@
+using System.Security.Cryptography;
+using System.Text;
+using Hotcore.Mappings;
+
+namespace Hotcore.Certificates;
+
+/// <summary>
+/// The certificates on disk: one PEM file a domain (leaf, chain, key), readable by its owner alone, the one before
+/// kept beside it. A file placed there by hand is as good as one of hotcore's own. Every method blocks on the disk;
+/// for one domain they are called one at a time, for different ones from any thread.
+/// </summary>
+internal sealed class CertificateStore
+{
+    private const int MaxFileBytes = 1024 * 1024;
+
+    // The longest file name is 255 bytes, and a domain may have 253.
+    private const int MaxStemLength = 200;
+
+    private readonly string _folder;
+    private readonly TimeProvider _clock;
+    private readonly Action<string> _log;
+
+    /// <summary>Makes the folder where it is missing, and clears away what a crash left half written.</summary>
+    /// <exception cref="IOException">The folder cannot be made, or is not ours.</exception>
+    /// <exception cref="UnauthorizedAccessException">Likewise.</exception>
+    public CertificateStore(string folder, TimeProvider clock, Action<string> log)
+    {
+        _folder = folder;
+        _clock = clock;
+        _log = log;
+        DurableFile.MakeFolder(folder);
+        foreach (string beside in Directory.EnumerateFiles(folder, "*" + DurableFile.Beside)) FinishOrDelete(beside);
+    }
+
+    /// <summary>Where a domain's certificate is.</summary>
+    public string PathOf(DomainName domain) => Path.Combine(_folder, StemOf(domain) + ".pem");
+
+    /// <summary>The beginning of the names of a domain's files. Other files there have a '_' in theirs.</summary>
+    public static string StemOf(DomainName domain)
+    {
+        string name = domain.ToString();
+        if (name.Length <= MaxStemLength) return name;
+        return $"{name[..150]}~{Convert.ToHexStringLower(SHA256.HashData(Encoding.ASCII.GetBytes(name)))[..32]}";
+    }
+
+    /// <summary>Tells one content of a domain's file from the next, and from none, without reading it.</summary>
+    public DateTime StampOf(DomainName domain) => File.GetLastWriteTimeUtc(PathOf(domain));
+
+    /// <summary>Whether there is a file for a domain, which is not so where the one before it has to serve.</summary>
+    public bool Has(DomainName domain) => File.Exists(PathOf(domain));
+
+    /// <summary>
+    /// The certificate of a domain, be it expired; null where there is none that can be used. A file that is
+    /// damaged, or does not belong to the domain, is set aside and reported, and the one before it used if it is
+    /// good.
+    /// </summary>
+    public StoredCertificate? Load(DomainName domain)
+    {
+        string path = PathOf(domain);
+        if (TryLoad(path, domain, out StoredCertificate? certificate)) return certificate;
+        if (Path.Exists(path)) return null;
+        if (!TryLoad(path + ".previous", domain, out certificate)) return null;
+        _log($"certificate of {domain}: the one before it is used");
+        return certificate;
+    }
+
+    /// <summary>Puts a certificate in its place, and keeps the one that was there. Durable when it returns.</summary>
+    /// <exception cref="IOException">The disk is full, or failed; the old one is still used.</exception>
+    /// <exception cref="UnauthorizedAccessException">The folder is not ours.</exception>
+    public void Save(StoredCertificate certificate)
+    {
+        string path = PathOf(certificate.Domain);
+        DurableFile.WriteBeside(path, certificate.Pem);
+        // A crash between the two is mended at the next start: the new file is whole by now.
+        if (File.Exists(path)) File.Move(path, path + ".previous", overwrite: true);
+        File.Move(path + DurableFile.Beside, path, overwrite: true);
+        DurableFile.FlushFolderOf(path);
+    }
+
+    private void FinishOrDelete(string beside)
+    {
+        string path = beside[..^DurableFile.Beside.Length];
+        bool isCertificate = path.EndsWith(".pem", StringComparison.Ordinal) && !File.Exists(path);
+        if (isCertificate && DomainName.TryParse(Path.GetFileNameWithoutExtension(path), out DomainName domain, out _)
+            && StoredCertificate.TryParse(File.ReadAllBytes(beside), domain, out _, out _))
+        {
+            File.Move(beside, path);
+            return;
+        }
+        File.Delete(beside);
+    }
+
+    private bool TryLoad(string path, DomainName domain, out StoredCertificate? certificate)
+    {
+        certificate = null;
+        if (!Path.Exists(path)) return false;
+        try
+        {
+            string error = Read(path, domain, out certificate);
+            if (error.Length == 0) return true;
+            string aside = DurableFile.SetAside(path, _clock.GetUtcNow());
+            _log($"certificate of {domain}: {path} cannot be used: {error}; it is kept as {aside}");
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        {
+            _log($"certificate of {domain}: cannot read {path}: {failure.Message}");
+        }
+        return false;
+    }
+
+    private static string Read(string path, DomainName domain, out StoredCertificate? certificate)
+    {
+        certificate = null;
+        if (Directory.Exists(path)) return "it is a folder, not a file";
+        using FileStream file = File.OpenRead(path);
+        if (file.Length > MaxFileBytes) return $"it is larger than {MaxFileBytes} bytes";
+        var content = new byte[file.Length];
+        file.ReadExactly(content);
+        StoredCertificate.TryParse(content, domain, out certificate, out string error);
+        return error;
+    }
+}

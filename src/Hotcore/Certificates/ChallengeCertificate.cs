@@ -1,0 +1,49 @@
+using System.Formats.Asn1;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
+using System.Text;
+using Hotcore.Mappings;
+
+namespace Hotcore.Certificates;
+
+/// <summary>A self-signed certificate that proves control over a domain to a CA (RFC 8737 3). Immutable.</summary>
+internal sealed class ChallengeCertificate
+{
+    private const string AcmeIdentifier = "1.3.6.1.5.5.7.1.31";
+
+    // Seen by one CA in the next minutes; wide enough for clocks that differ.
+    private static readonly TimeSpan Validity = TimeSpan.FromDays(7);
+
+    private ChallengeCertificate(DomainName domain, byte[] certificateDer, byte[] keyPkcs8)
+    {
+        Domain = domain;
+        DomainBytes = Encoding.ASCII.GetBytes(domain.ToString());
+        CertificateDer = certificateDer;
+        KeyPkcs8 = keyPkcs8;
+    }
+
+    public DomainName Domain { get; }
+
+    /// <summary>The domain in lower-case ASCII.</summary>
+    public byte[] DomainBytes { get; }
+
+    public byte[] CertificateDer { get; }
+
+    /// <summary>Its private key: EC P-256, PKCS#8 DER.</summary>
+    public byte[] KeyPkcs8 { get; }
+
+    /// <summary>Makes one, with a key of its own.</summary>
+    public static ChallengeCertificate Create(DomainName domain, string keyAuthorization, DateTimeOffset now)
+    {
+        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        var request = new CertificateRequest("CN=ACME challenge", key, HashAlgorithmName.SHA256);
+        var names = new SubjectAlternativeNameBuilder();
+        names.AddDnsName(domain.ToString());
+        request.CertificateExtensions.Add(names.Build());
+        var digest = new AsnWriter(AsnEncodingRules.DER);
+        digest.WriteOctetString(SHA256.HashData(Encoding.ASCII.GetBytes(keyAuthorization)));
+        request.CertificateExtensions.Add(new X509Extension(AcmeIdentifier, digest.Encode(), critical: true));
+        using X509Certificate2 certificate = request.CreateSelfSigned(now - Validity, now + Validity);
+        return new ChallengeCertificate(domain, certificate.RawData, key.ExportPkcs8PrivateKey());
+    }
+}

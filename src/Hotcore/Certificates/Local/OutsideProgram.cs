@@ -1,0 +1,60 @@
+using System.ComponentModel;
+using System.Diagnostics;
+
+namespace Hotcore.Certificates.Local;
+
+/// <summary>Runs the programs that look after the stores.</summary>
+internal static class OutsideProgram
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(1);
+
+    /// <summary>
+    /// Runs a program to its end, with nothing to read, and returns what it printed. Blocks.
+    /// </summary>
+    /// <exception cref="ProgramFailure">It is missing, failed or does not end; the message says which.</exception>
+    public static string Run(string program, params IEnumerable<string> arguments)
+    {
+        var start = new ProcessStartInfo(program, arguments)
+        {
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
+        try
+        {
+            using Process process = Process.Start(start)!;
+            return Finish(process, Path.GetFileName(program));
+        }
+        catch (Win32Exception missing)
+        {
+            throw new ProgramFailure($"cannot run {program}: {missing.Message}");
+        }
+    }
+
+    private static string Finish(Process process, string name)
+    {
+        process.StandardInput.Close();
+        Task<string> output = process.StandardOutput.ReadToEndAsync();
+        Task<string> error = process.StandardError.ReadToEndAsync();
+        if (!process.WaitForExit(Patience) || !Task.WaitAll([output, error], Patience))
+        {
+            process.Kill(entireProcessTree: true);
+            throw new ProgramFailure($"{name} did not end within {Patience.TotalSeconds:0} s");
+        }
+        if (process.ExitCode == 0) return output.Result;
+        string said = LastLine(error.Result) ?? LastLine(output.Result) ?? $"it failed with code {process.ExitCode}";
+        throw new ProgramFailure(
+            said.StartsWith(name, StringComparison.Ordinal) ? said : $"{name}: {said}", process.ExitCode);
+    }
+
+    private static string? LastLine(string text) =>
+        text.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).LastOrDefault();
+}
+
+/// <summary>Why a program did not do what it was run for, in one line.</summary>
+/// <param name="message">The line.</param>
+/// <param name="exitCode">How it ended, or null where it did not run or not end.</param>
+internal sealed class ProgramFailure(string message, int? exitCode = null) : Exception(message)
+{
+    public int? ExitCode { get; } = exitCode;
+}

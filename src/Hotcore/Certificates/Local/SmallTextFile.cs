@@ -1,0 +1,91 @@
+using System.Globalization;
+using System.Text;
+using Hotcore.Loops;
+
+namespace Hotcore.Certificates.Local;
+
+/// <summary>
+/// A file of a few lines that is put in its place once, whole and durable, and never over another. Blocks on the disk.
+/// </summary>
+internal static class SmallTextFile
+{
+    private const int MaxBytes = 64 * 1024;
+    private const string Beside = ".new";
+
+    /// <summary>The text of a file; null where it is missing; empty where what is there is no such file.</summary>
+    /// <exception cref="IOException">The disk refuses.</exception>
+    /// <exception cref="UnauthorizedAccessException">The file belongs to someone else.</exception>
+    public static string? Read(string path)
+    {
+        if (Directory.Exists(path)) return "";
+        try
+        {
+            using FileStream file = File.OpenRead(path);
+            if (file.Length > MaxBytes) return "";
+            byte[] bytes = new byte[file.Length];
+            int length = file.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false);
+            return Encoding.Latin1.GetString(bytes, 0, length);
+        }
+        catch (Exception missing) when (missing is FileNotFoundException or DirectoryNotFoundException)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>
+    /// Writes a file beside its place, flushes it, and links it there. False where another was quicker: that one stays.
+    /// </summary>
+    /// <exception cref="IOException">The disk is full, or failed.</exception>
+    public static bool TryPutInPlace(string path, string text, UnixFileMode rights)
+    {
+        string beside = $"{path}.{Guid.NewGuid():N}{Beside}";
+        try
+        {
+            Write(beside, text, rights);
+            // Links, then unlinks: of two that do this at once, one fails, and nothing is ever replaced.
+            File.Move(beside, path, overwrite: false);
+        }
+        catch (IOException)
+        {
+            // On a full disk, half a file only makes matters worse; and one with half a key is to stay nowhere.
+            File.Delete(beside);
+            if (!Path.Exists(path)) throw;
+            return false;
+        }
+        RemoveLeftovers(path);
+        DirectorySync.Flush(Path.GetDirectoryName(path)!);
+        return true;
+    }
+
+    /// <summary>Renames a file that is no good, beside itself and over no other. Returns its new path.</summary>
+    public static string SetAside(string path, DateTimeOffset now)
+    {
+        string time = now.UtcDateTime.ToString("yyyyMMdd'T'HHmmss'Z'", CultureInfo.InvariantCulture);
+        string aside = $"{path}.damaged-{time}";
+        for (int i = 2; Path.Exists(aside); i++) aside = $"{path}.damaged-{time}-{i}";
+        Directory.Move(path, aside);
+        DirectorySync.Flush(Path.GetDirectoryName(path)!);
+        return aside;
+    }
+
+    private static void Write(string path, string text, UnixFileMode rights)
+    {
+        // Created with its rights: a key is never readable by others, not even for an instant.
+        using var file = new FileStream(path, new FileStreamOptions
+        {
+            Mode = FileMode.CreateNew,
+            Access = FileAccess.Write,
+            UnixCreateMode = rights,
+        });
+        file.Write(Encoding.Latin1.GetBytes(text));
+        file.Flush(flushToDisk: true);
+    }
+
+    /// <summary>What a crash left, or someone who was slower, who then finds the file in its place.</summary>
+    private static void RemoveLeftovers(string path)
+    {
+        string folder = Path.GetDirectoryName(path)!;
+        foreach (string leftover in Directory.EnumerateFiles(folder, $"{Path.GetFileName(path)}.*{Beside}"))
+            File.Delete(leftover);
+    }
+}

@@ -1,0 +1,57 @@
+using System.Globalization;
+
+namespace Hotcore.Cli;
+
+/// <summary>What a line of the listing <c>status domains</c> says of one domain.</summary>
+internal sealed class DomainStatus
+{
+    private static readonly TimeSpan TooCloseToItsEnd = TimeSpan.FromDays(3);
+
+    private readonly string _certificate;
+    private readonly Dictionary<string, string> _times;
+
+    private DomainStatus(string[] words, string? reason)
+    {
+        (Name, Port, IsUp, _certificate, Reason) = (words[0], words[1], words[3] == "up", words[5], reason);
+        _times = words[6..].Chunk(2).Where(pair => pair.Length == 2).ToDictionary(pair => pair[0], pair => pair[1]);
+    }
+
+    public string Name { get; }
+
+    public string Port { get; }
+
+    public bool IsUp { get; }
+
+    /// <summary>What failed with its certificate and what can be done, or null.</summary>
+    public string? Reason { get; }
+
+    /// <summary>Its certificate in plain words, with two blanks in front; empty where there is nothing to say.</summary>
+    public string Certificate => _certificate switch
+    {
+        "valid" => $"  certificate valid until {Day("until")}{After(", renewed ", "renews")}",
+        "pending" => "  certificate on its way",
+        "failed" => $"  no valid certificate{After(", tried again ", "retries")}",
+        _ => "",
+    };
+
+    /// <summary>Nothing listens, there is no valid certificate, or it ends within 3 days.</summary>
+    public bool NeedsAttention => !IsUp || _certificate == "failed" || (_certificate == "valid" && EndsSoon);
+
+    private bool EndsSoon =>
+        DateTimeOffset.TryParse(_times.GetValueOrDefault("until"), CultureInfo.InvariantCulture, out DateTimeOffset end)
+        && end - DateTimeOffset.UtcNow < TooCloseToItsEnd;
+
+    /// <summary>Reads one line.</summary>
+    /// <exception cref="CommandFailure">It is not what this version of hotcore says.</exception>
+    public static DomainStatus Parse(string line)
+    {
+        string[] parts = line.Split(" because ", 2);
+        if (parts[0].Split(' ') is [_, _, "upstream", _, "certificate", ..] words && words.Length > 5)
+            return new DomainStatus(words, parts.Length == 2 ? parts[1] : null);
+        throw new CommandFailure(ExitCode.Refused, "whatever has the control port is not this version of hotcore");
+    }
+
+    private string Day(string key) => _times.GetValueOrDefault(key)?.Replace('T', ' ') ?? "?";
+
+    private string After(string words, string key) => _times.ContainsKey(key) ? words + Day(key) : "";
+}

@@ -1,0 +1,48 @@
+using System.Globalization;
+using Hotcore.Certificates;
+using Hotcore.Logs;
+using Hotcore.Mappings;
+using Hotcore.Tls;
+
+namespace Hotcore;
+
+/// <summary>
+/// What HTTPS consists of, whichever CA the certificates come from: what handshakes choose from, and what plain HTTP and the
+/// status need to know.
+/// </summary>
+internal abstract class Https : IAsyncDisposable
+{
+    /// <exception cref="TlsUnavailableException">There is no usable OpenSSL.</exception>
+    protected Https(TlsChallenges? challenges, TimeProvider clock, Action<string> log)
+    {
+        Selector = new CertificateSelector(challenges, log);
+        Tls = new TlsContext(Selector.Choose, Selector.Await, clock);
+    }
+
+    public CertificateSelector Selector { get; }
+
+    public TlsContext Tls { get; }
+
+    /// <summary>What a CA may ask for over plain HTTP, where there is such a CA.</summary>
+    public virtual HttpChallenges? Challenges => null;
+
+    /// <summary>Whether plain HTTP gives way to HTTPS where there is a certificate.</summary>
+    public abstract bool Redirects { get; }
+
+    /// <summary>Completes when what is on disk is in force.</summary>
+    public abstract Task StartAsync();
+
+    /// <summary>Any thread, quick: a mapping was made, or is gone.</summary>
+    public abstract void Follow(MappingChange change);
+
+    /// <summary>Any thread: what status says of a domain's certificate, as in <c>valid until … renews …</c>.</summary>
+    public abstract CertificateWords Describe(DomainName domain);
+
+    /// <summary>Any thread: whether the owner has to look at a domain's certificate.</summary>
+    public abstract bool NeedsAttention(DomainName domain);
+
+    public abstract ValueTask DisposeAsync();
+
+    protected static string Format(DateTimeOffset time) =>
+        time.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture);
+}

@@ -1,0 +1,52 @@
+using System.Runtime.InteropServices;
+
+namespace Hotcore.Tls;
+
+/// <summary>What OpenSSL calls during a handshake, on the loop of the connection that is in it.</summary>
+internal static unsafe class HandshakeCallbacks
+{
+    private const int ProtocolsLengthBytes = 2;
+
+    // OpenSSL keeps a pointer to the protocol chosen, so they live for ever.
+    private static readonly byte* Http11 = Keep("http/1.1"u8);
+    private static readonly byte* AcmeTls = Keep("acme-tls/1"u8);
+
+    /// <summary>The ClientHello is there, nothing of it is acted on yet (SSL_CTX_set_client_hello_cb(3)).</summary>
+    [UnmanagedCallersOnly]
+    public static int ReceiveClientHello(nint ssl, int* alert, void* argument)
+    {
+        var name = ClientHello.ServerName(Extension(ssl, OpenSsl.TLSEXT_TYPE_server_name));
+        var protocols = Extension(ssl, OpenSsl.TLSEXT_TYPE_application_layer_protocol_negotiation);
+        var isChallenge = protocols.Length > ProtocolsLengthBytes
+            && ClientHello.Offers(protocols[ProtocolsLengthBytes..], "acme-tls/1"u8);
+        return TlsConnection.Current.AnswerClientHello(name, isChallenge, out *alert);
+    }
+
+    /// <summary>Chooses the protocol (RFC 7301): a client that offers some, and none of ours, is refused.</summary>
+    [UnmanagedCallersOnly]
+    public static int SelectProtocol(nint ssl, byte** chosen, byte* chosenLength, byte* offered, uint offeredLength, void* argument)
+    {
+        var (protocol, length) = TlsConnection.Current.IsChallenge ? ((nint)AcmeTls, 10) : ((nint)Http11, 8);
+        if (!ClientHello.Offers(new ReadOnlySpan<byte>(offered, (int)offeredLength), new ReadOnlySpan<byte>((void*)protocol, length)))
+            return OpenSsl.SSL_TLSEXT_ERR_ALERT_FATAL;
+        *chosen = (byte*)protocol;
+        *chosenLength = (byte)length;
+        return OpenSsl.SSL_TLSEXT_ERR_OK;
+    }
+
+    private static ReadOnlySpan<byte> Extension(nint ssl, uint type)
+    {
+        byte* value;
+        nuint length;
+        return OpenSsl.SSL_client_hello_get0_ext(ssl, type, &value, &length) == 1
+            ? new ReadOnlySpan<byte>(value, (int)length)
+            : default;
+    }
+
+    private static byte* Keep(ReadOnlySpan<byte> text)
+    {
+        var memory = (byte*)NativeMemory.Alloc((nuint)text.Length);
+        text.CopyTo(new Span<byte>(memory, text.Length));
+        return memory;
+    }
+}

@@ -1,0 +1,224 @@
+using Hotcore.Loops;
+
+namespace Hotcore.Tls;
+
+/// <summary>
+/// A connection that speaks TLS. Receiving and sending are tries as on every <see cref="Connection"/>; between OpenSSL and the
+/// socket stands a BIO of ours (<see cref="SocketBio"/>) whose functions are the plain tries of the base class, so readiness,
+/// edges and short reads are known in one place. Owns the SSL object; belongs to one loop.
+/// </summary>
+internal sealed class TlsConnection : Connection
+{
+    // Whose SSL object OpenSSL is working on: its callbacks run inside our call, on the same thread.
+    [ThreadStatic]
+    private static TlsConnection? _current;
+
+    private readonly TlsContext _context;
+    private readonly Readiness _certificate;
+    private nint _ssl;
+    private bool _mustSayGoodbye;
+    private bool _isFaulty;
+    private bool _isPatienceOver;
+
+    /// <summary>Takes over <paramref name="fd"/>; <see cref="HandshakeAsync"/> comes first.</summary>
+    /// <exception cref="IOException">The kernel would not watch it, or OpenSSL has no memory; the descriptor is closed then.</exception>
+    public TlsConnection(EventLoop loop, int fd, TlsContext context)
+        : base(loop, fd)
+    {
+        _context = context;
+        _certificate = new Readiness(loop);
+        _ssl = OpenSsl.SSL_new(context.Handle);
+        var bio = SocketBio.Create();
+        if (_ssl == 0 || bio == 0)
+        {
+            base.Close();
+            throw new IOException($"OpenSSL has no room for a connection: {OpenSsl.TakeError()}");
+        }
+
+        OpenSsl.SSL_set_bio(_ssl, bio, bio); // The SSL object owns the BIO now.
+        OpenSsl.SSL_set_accept_state(_ssl);
+    }
+
+    private enum HandshakeStep
+    {
+        Done,
+        Receive,
+        Send,
+        AwaitCertificate,
+        Failed,
+    }
+
+    /// <summary>The connection that OpenSSL is working for, in a callback.</summary>
+    public static TlsConnection Current => _current!;
+
+    /// <summary>The name the client asked for, as it sent it; empty before that.</summary>
+    public byte[] ServerName { get; private set; } = [];
+
+    /// <summary>The client came to validate a challenge (RFC 8737): the handshake is all there is.</summary>
+    public bool IsChallenge { get; private set; }
+
+    /// <summary>
+    /// Does the handshake; false when it failed or was not done in time. The first certificate of a domain is waited for
+    /// beyond that, up to <paramref name="certificateMilliseconds"/>.
+    /// </summary>
+    public async LoopTask<bool> HandshakeAsync(long handshakeMilliseconds, long certificateMilliseconds)
+    {
+        var until = Loop.NowMilliseconds + handshakeMilliseconds;
+        while (true)
+        {
+            var step = TryHandshake();
+            if (step is HandshakeStep.Done or HandshakeStep.Failed)
+                return _mustSayGoodbye = step == HandshakeStep.Done;
+            if (step == HandshakeStep.AwaitCertificate)
+            {
+                await AwaitCertificateAsync(certificateMilliseconds);
+                until = Loop.NowMilliseconds + handshakeMilliseconds;
+                continue;
+            }
+
+            var direction = step == HandshakeStep.Receive ? Readable : Writable;
+            if (await direction.WaitAsync(Math.Max(0, until - Loop.NowMilliseconds)) != WaitResult.Ready)
+                return false;
+        }
+    }
+
+    public override unsafe int TryReceive(Span<byte> buffer)
+    {
+        if (!Enter())
+            return Failed;
+        int received;
+        fixed (byte* pointer = buffer)
+            received = OpenSsl.SSL_read(_ssl, pointer, buffer.Length);
+        if (received > 0)
+            return received;
+        return OpenSsl.SSL_get_error(_ssl, received) switch
+        {
+            OpenSsl.SSL_ERROR_WANT_READ => WouldBlock,
+            OpenSsl.SSL_ERROR_ZERO_RETURN => 0,
+            _ => Fail(),
+        };
+    }
+
+    public override unsafe int TrySend(ReadOnlySpan<byte> bytes)
+    {
+        if (!Enter())
+            return Failed;
+        int sent;
+        fixed (byte* pointer = bytes)
+            sent = OpenSsl.SSL_write(_ssl, pointer, bytes.Length);
+        if (sent > 0)
+            return sent;
+        return OpenSsl.SSL_get_error(_ssl, sent) == OpenSsl.SSL_ERROR_WANT_WRITE ? WouldBlock : Fail();
+    }
+
+    /// <summary>Says close_notify (RFC 8446 6.1), then that no more bytes follow.</summary>
+    public override void FinishSending()
+    {
+        SayGoodbye();
+        base.FinishSending();
+    }
+
+    public override void Abort()
+    {
+        _mustSayGoodbye = false; // A reset has no goodbye.
+        base.Abort();
+    }
+
+    public override void Close()
+    {
+        if (IsClosed)
+            return;
+        SayGoodbye();
+        base.Close();
+        _certificate.Cancel();
+        OpenSsl.SSL_free(_ssl);
+        _ssl = 0;
+    }
+
+    /// <summary>In the ClientHello callback: gives the handshake its certificate, has it wait, or ends it with an alert.</summary>
+    public int AnswerClientHello(ReadOnlySpan<byte> serverName, bool isChallenge, out int alert)
+    {
+        alert = OpenSsl.SSL_AD_UNRECOGNIZED_NAME;
+        if (!serverName.SequenceEqual(ServerName))
+            ServerName = serverName.ToArray();
+        IsChallenge = isChallenge;
+        try
+        {
+            var choice = _context.Choose(serverName, isChallenge);
+            if (choice.Answer == ServerNameAnswer.Wait && !_isPatienceOver)
+                return OpenSsl.SSL_CLIENT_HELLO_RETRY;
+            if (choice.Certificate is not { } certificate)
+                return OpenSsl.SSL_CLIENT_HELLO_ERROR;
+            if (certificate.TryUseFor(_ssl))
+                return OpenSsl.SSL_CLIENT_HELLO_SUCCESS;
+        }
+        catch (Exception fault)
+        {
+            Loop.Report(fault); // No exception may cross into OpenSSL.
+        }
+
+        alert = OpenSsl.SSL_AD_INTERNAL_ERROR;
+        return OpenSsl.SSL_CLIENT_HELLO_ERROR;
+    }
+
+    private bool Enter()
+    {
+        if (_ssl == 0 || _isFaulty)
+            return false;
+        _current = this;
+        OpenSsl.ERR_clear_error();
+        return true;
+    }
+
+    /// <summary>After a fatal error OpenSSL wants no further call but the one that frees it.</summary>
+    private int Fail()
+    {
+        _isFaulty = true;
+        _mustSayGoodbye = false;
+        return Failed;
+    }
+
+    private HandshakeStep TryHandshake()
+    {
+        if (!Enter())
+            return HandshakeStep.Failed;
+        var result = OpenSsl.SSL_do_handshake(_ssl);
+        if (result == 1)
+            return HandshakeStep.Done;
+        switch (OpenSsl.SSL_get_error(_ssl, result))
+        {
+            case OpenSsl.SSL_ERROR_WANT_READ:
+                return HandshakeStep.Receive;
+            case OpenSsl.SSL_ERROR_WANT_WRITE:
+                return HandshakeStep.Send;
+            case OpenSsl.SSL_ERROR_WANT_CLIENT_HELLO_CB:
+                return HandshakeStep.AwaitCertificate;
+            default:
+                Fail();
+                return HandshakeStep.Failed;
+        }
+    }
+
+    private async LoopTask<WaitResult> AwaitCertificateAsync(long milliseconds)
+    {
+        _certificate.IsSet = false;
+        _context.AwaitCertificate(ServerName, () => Loop.Post(_certificate.Signal));
+        var result = await _certificate.WaitAsync(milliseconds);
+        _isPatienceOver = result != WaitResult.Ready;
+        return result;
+    }
+
+    private void SayGoodbye()
+    {
+        if (!_mustSayGoodbye || !Enter())
+            return;
+        _mustSayGoodbye = false;
+        _ = OpenSsl.SSL_shutdown(_ssl); // What does not fit into the socket now is not waited for.
+    }
+
+    /// <summary>The plain tries of the base class, for <see cref="SocketBio"/>.</summary>
+    public int TryReceivePlain(Span<byte> buffer) => ReceiveFromSocket(buffer);
+
+    /// <inheritdoc cref="TryReceivePlain"/>
+    public int TrySendPlain(ReadOnlySpan<byte> bytes) => SendToSocket(bytes);
+}

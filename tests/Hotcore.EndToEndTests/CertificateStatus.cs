@@ -1,0 +1,104 @@
+using System.Globalization;
+using System.Text.RegularExpressions;
+
+namespace Hotcore.EndToEndTests;
+
+/// <summary>What status and log say of certificates, and with what exit status.</summary>
+public partial class CertificateStatus
+{
+    [Fact]
+    public async Task A_certificate_goes_from_pending_to_valid_with_its_end_and_its_renewal()
+    {
+        await using var pebble = new Pebble();
+        await using var hotcore = await RunningHotcore.Start(new StartOptions { Acme = pebble.Acme });
+        await using var app = TestUpstream.Repeating();
+        await pebble.Start(hotcore);
+
+        var domain = await hotcore.AddNewDomain(app.Port);
+        Assert.Matches("certificate (pending|valid)", await hotcore.Control($"status {domain}"));
+        var line = await hotcore.UntilCertificateIs("valid", domain);
+
+        var match = ValidUntil().Match(line);
+        Assert.True(match.Success, line);
+        var end = DateTimeOffset.Parse(match.Groups[1].Value, CultureInfo.InvariantCulture);
+        var renewal = DateTimeOffset.Parse(match.Groups[2].Value, CultureInfo.InvariantCulture);
+        Assert.InRange(end, DateTimeOffset.UtcNow.AddDays(89), DateTimeOffset.UtcNow.AddDays(91));
+        Assert.InRange(renewal, DateTimeOffset.UtcNow.AddDays(50), end.AddDays(-1));
+        // The port must have answered once for all to be well.
+        await hotcore.GetTls(domain, pebble.Trusted);
+        var all = await hotcore.Run();
+        Assert.Contains(domain, all.Output);
+        Assert.Equal(0, all.ExitCode);
+        Assert.Contains(domain, string.Concat(File.ReadLines(hotcore.LogFile).Where(entry => entry.Contains("valid until"))));
+    }
+
+    [Fact]
+    public async Task A_failure_says_why_and_when_it_is_tried_again_and_survives_a_restart()
+    {
+        await using var hotcore = await RunningHotcore.Start(new StartOptions { Acme = AcmeDirectory.Unreachable });
+        await using var app = TestUpstream.Repeating();
+
+        var domain = await hotcore.AddNewDomain(app.Port);
+        var line = await hotcore.UntilCertificateIs("failed", domain);
+
+        var retry = DateTimeOffset.Parse(Time().Match(line).Value, CultureInfo.InvariantCulture);
+        Assert.InRange(retry, DateTimeOffset.UtcNow, DateTimeOffset.UtcNow.AddMinutes(3));
+        Assert.Matches("(?i)refused|reach|connect", line);
+        var all = await hotcore.Run();
+        Assert.Equal(1, all.ExitCode);
+        Assert.Contains(domain, all.Output);
+        Assert.Contains(File.ReadLines(hotcore.LogFile), entry => entry.Contains(domain) && entry.Contains("127.0.0.1:1"));
+
+        hotcore.Signal(ChildProcess.Terminate);
+        await hotcore.WaitForExit();
+        await hotcore.StartAgain();
+        // The same time: a restart is no reason to ask the CA sooner.
+        var after = await hotcore.UntilCertificateIs("failed", domain);
+        Assert.Equal(retry, DateTimeOffset.Parse(Time().Match(after).Value, CultureInfo.InvariantCulture));
+    }
+
+    [Theory]
+    [InlineData(2, 1)]
+    [InlineData(80, 0)]
+    public async Task A_certificate_within_3_days_of_its_end_needs_attention(int daysLeft, int exitCode)
+    {
+        const string domain = "ending.example.com";
+        using var authority = new TestAuthority("by hand");
+        await using var hotcore = await RunningHotcore.Start(new StartOptions
+        {
+            Acme = AcmeDirectory.Unreachable,
+            Prepare = data => Certificates.Put(
+                data, domain, authority.Issue(domain, until: DateTimeOffset.UtcNow.AddDays(daysLeft))),
+        });
+        await using var app = TestUpstream.Repeating();
+        await hotcore.Add(domain, app.Port);
+        await hotcore.GetTls(domain, authority.Trusted);
+
+        var all = await hotcore.Run();
+
+        Assert.Equal(exitCode, all.ExitCode);
+    }
+
+    [Fact]
+    public async Task An_unusable_file_of_roots_is_one_clear_message_at_the_start()
+    {
+        var folder = Directory.CreateTempSubdirectory("hotcore-e2e-");
+        var roots = Path.Combine(folder.FullName, "roots.pem");
+        await File.WriteAllTextAsync(roots, "no certificate");
+
+        var finished = await HotcoreBinary.Run(
+            "serve", "--data", folder.FullName, "--bind", "127.0.0.1", "--http-port", "0", "--https-port", "0",
+            "--control-port", "0", "--acme-directory", AcmeDirectory.Unreachable.Url, "--acme-ca", roots);
+        folder.Delete(recursive: true);
+
+        Assert.InRange(finished.ExitCode, 1, 2);
+        Assert.Contains(roots, finished.Error);
+        Assert.DoesNotContain("   at ", finished.Error);
+    }
+
+    [GeneratedRegex(@"certificate valid until (\S+Z) renews (\S+Z)")]
+    private static partial Regex ValidUntil();
+
+    [GeneratedRegex(@"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")]
+    private static partial Regex Time();
+}

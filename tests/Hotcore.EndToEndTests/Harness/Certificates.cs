@@ -1,0 +1,25 @@
+using System.Security.Cryptography.X509Certificates;
+
+namespace Hotcore.EndToEndTests.Harness;
+
+/// <summary>The files in hotcore's folder of certificates.</summary>
+public static class Certificates
+{
+    /// <summary>Puts a file there by hand, as its owner may.</summary>
+    public static void Put(string dataFolder, string domain, string pem)
+    {
+        const UnixFileMode ownerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+        var folder = Directory.CreateDirectory(
+            Path.Combine(dataFolder, "certificates"), ownerOnly | UnixFileMode.UserExecute);
+        var file = Path.Combine(folder.FullName, $"{domain}.pem");
+        File.WriteAllText(file, pem);
+        File.SetUnixFileMode(file, ownerOnly);
+    }
+
+    /// <summary>Reads a file that must hold a certificate and the key that belongs to it.</summary>
+    public static X509Certificate2 ReadWhole(string file)
+    {
+        var pem = File.ReadAllText(file);
+        return X509Certificate2.CreateFromPem(pem, pem);
+    }
+}

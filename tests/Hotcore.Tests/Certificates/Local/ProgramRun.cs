@@ -1,0 +1,27 @@
+using System.Diagnostics;
+
+namespace Hotcore.Certificates.Local;
+
+/// <summary>A program that was run to its end, as an independent judge.</summary>
+internal sealed record ProgramRun(int ExitCode, string Output)
+{
+    /// <summary>Runs a program with extra variables; its output is both standard output and error.</summary>
+    public static ProgramRun Of(
+        string program, IEnumerable<string> arguments, params (string Name, string Value)[] environment)
+    {
+        var start = new ProcessStartInfo(program, arguments)
+        {
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            WorkingDirectory = Path.GetTempPath(),
+        };
+        foreach ((string name, string value) in environment) start.Environment[name] = value;
+        using Process process = Process.Start(start)!;
+        process.StandardInput.Close();
+        Task<string> error = process.StandardError.ReadToEndAsync();
+        string output = process.StandardOutput.ReadToEnd();
+        process.WaitForExit();
+        return new ProgramRun(process.ExitCode, output + error.Result);
+    }
+}

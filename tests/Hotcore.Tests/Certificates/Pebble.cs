@@ -1,0 +1,137 @@
+using System.Collections.Concurrent;
+using System.ComponentModel;
+using System.Diagnostics;
+using System.Net;
+using System.Net.Sockets;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
+using System.Text.Json;
+
+namespace Hotcore.Certificates;
+
+/// <summary>
+/// Debian's pebble, the test CA of Let's Encrypt, in strict mode, rejecting one in five nonces; with a DNS server
+/// that leads every name to 127.0.0.1. Its root and key are new each time.
+/// </summary>
+internal sealed class Pebble : IAsyncDisposable
+{
+    private static readonly ConcurrentDictionary<int, Process> Children = [];
+
+    private readonly TemporaryFolder _folder = new();
+    private readonly List<Process> _processes = [];
+
+    static Pebble() => AppDomain.CurrentDomain.ProcessExit += (_, _) =>
+    {
+        foreach (Process child in Children.Values) child.Kill();
+    };
+
+    public Uri Directory { get; private set; } = new("https://127.0.0.1/");
+
+    /// <summary>The root of the directory's own TLS.</summary>
+    public string RootFile => _folder["root.pem"];
+
+    /// <param name="httpPort">Where it looks for HTTP-01.</param>
+    /// <param name="tlsPort">Where it looks for TLS-ALPN-01.</param>
+    /// <param name="validity">How long its certificates last.</param>
+    public static async Task<Pebble> StartAsync(int httpPort, int tlsPort, TimeSpan validity)
+    {
+        var pebble = new Pebble();
+        int dnsPort = FreePort(), directoryPort = FreePort();
+        await pebble.RunAsync(
+            "pebble-challtestsrv",
+            [
+                "-dns01", $"127.0.0.1:{dnsPort}", "-defaultIPv6", "",
+                "-http01", "", "-https01", "", "-tlsalpn01", "", "-management", "",
+            ],
+            "Starting challenge servers");
+        pebble.WriteConfiguration(directoryPort, httpPort, tlsPort, validity);
+        await pebble.RunAsync(
+            "pebble",
+            ["-strict", "-config", pebble._folder["pebble.json"], "-dnsserver", $"127.0.0.1:{dnsPort}"],
+            "ACME directory available");
+        pebble.Directory = new Uri($"https://127.0.0.1:{directoryPort}/dir");
+        return pebble;
+    }
+
+    /// <summary>A port that was free a moment ago, for a program that cannot choose one.</summary>
+    public static int FreePort()
+    {
+        using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        socket.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+        return ((IPEndPoint)socket.LocalEndPoint!).Port;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (Process process in _processes)
+        {
+            process.Kill();
+            await process.WaitForExitAsync();
+            Children.TryRemove(process.Id, out _);
+            process.Dispose();
+        }
+        _folder.Dispose();
+    }
+
+    private void WriteConfiguration(int port, int httpPort, int tlsPort, TimeSpan validity)
+    {
+        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        var request = new CertificateRequest("CN=pebble", key, HashAlgorithmName.SHA256);
+        request.CertificateExtensions.Add(new X509BasicConstraintsExtension(true, false, 0, true));
+        var names = new SubjectAlternativeNameBuilder();
+        names.AddIpAddress(IPAddress.Loopback);
+        request.CertificateExtensions.Add(names.Build());
+        DateTimeOffset now = DateTimeOffset.UtcNow;
+        using X509Certificate2 root = request.CreateSelfSigned(now.AddDays(-1), now.AddDays(30));
+        File.WriteAllText(RootFile, root.ExportCertificatePem());
+        File.WriteAllText(_folder["key.pem"], key.ExportPkcs8PrivateKeyPem());
+        var pebble = new Dictionary<string, object>
+        {
+            ["listenAddress"] = $"127.0.0.1:{port}",
+            ["managementListenAddress"] = "",
+            ["certificate"] = RootFile,
+            ["privateKey"] = _folder["key.pem"],
+            ["httpPort"] = httpPort,
+            ["tlsPort"] = tlsPort,
+            ["certificateValidityPeriod"] = (long)validity.TotalSeconds,
+        };
+        var document = new Dictionary<string, object> { ["pebble"] = pebble };
+        File.WriteAllText(_folder["pebble.json"], JsonSerializer.Serialize(document));
+    }
+
+    private async Task RunAsync(string program, string[] arguments, string ready)
+    {
+        var start = new ProcessStartInfo(program, arguments)
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
+        start.Environment["PEBBLE_VA_NOSLEEP"] = "1";
+        start.Environment["PEBBLE_WFE_NONCEREJECT"] = "20";
+        Process process;
+        try
+        {
+            process = Process.Start(start)!;
+        }
+        catch (Win32Exception notFound)
+        {
+            throw new InvalidOperationException(
+                $"this test needs {program}, which this machine has not: sudo scripts/install-test-needs.sh", notFound);
+        }
+        _processes.Add(process);
+        Children[process.Id] = process;
+        var isReady = new TaskCompletionSource();
+        var lines = new ConcurrentQueue<string>();
+        void Read(object sender, DataReceivedEventArgs line)
+        {
+            if (line.Data is null) isReady.TrySetException(new IOException($"{program}: {string.Join('|', lines)}"));
+            else if (line.Data.Contains(ready, StringComparison.Ordinal)) isReady.TrySetResult();
+            else if (!isReady.Task.IsCompleted) lines.Enqueue(line.Data);
+        }
+        process.OutputDataReceived += Read;
+        process.ErrorDataReceived += (_, line) => { if (line.Data is not null) Read(process, line); };
+        process.BeginOutputReadLine();
+        process.BeginErrorReadLine();
+        await isReady.Task;
+    }
+}
