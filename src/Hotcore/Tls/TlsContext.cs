@@ -122,7 +122,11 @@ internal sealed unsafe class TlsContext
             var parameters = stackalloc OsslParameter[2];
             parameters[0] = new OsslParameter
             {
-                Name = digestName, Type = OsslParameter.Utf8String, Value = digest, Length = 6, ReturnLength = nuint.MaxValue,
+                Name = digestName,
+                Type = OsslParameter.Utf8String,
+                Value = digest,
+                Length = 6,
+                ReturnLength = nuint.MaxValue,
             };
             parameters[1] = default;
             if (OpenSsl.EVP_MAC_init(mac, macKey, (nuint)key.Mac.Length, parameters) != 1)
