@@ -15,8 +15,9 @@ public class Cli(SharedHotcore shared) : HotcoreTest(shared)
         Assert.Matches(@"^hotcore \d+\.\d+\.\d+ \(local mode, data /\S+\)$", Hotcore.Banner[0]);
         Assert.Contains(Hotcore.DataFolder, Hotcore.Banner[0]);
         Assert.Matches(@"^http    127\.0\.0\.1:\d+$", Hotcore.Banner[1]);
-        Assert.Matches(@"^control 127\.0\.0\.1:\d+$", Hotcore.Banner[2]);
-        Assert.Matches(@"^control \[::1\]:\d+$", Hotcore.Banner[3]);
+        Assert.Matches(@"^https   127\.0\.0\.1:\d+$", Hotcore.Banner[2]);
+        Assert.Matches(@"^control 127\.0\.0\.1:\d+$", Hotcore.Banner[3]);
+        Assert.Matches(@"^control \[::1\]:\d+$", Hotcore.Banner[4]);
         Assert.Equal("ready", Hotcore.Banner[^1]);
         Assert.Equal(Hotcore.ControlAddress.Port, Hotcore.ControlAddress6.Port);
     }
