@@ -221,9 +221,9 @@ public partial class Control(SharedHotcore shared) : HotcoreTest(shared)
         var upDomain = await Hotcore.AddNewDomain(up.Port);
         var downDomain = await Hotcore.AddNewDomain(down.Port);
 
-        Assert.StartsWith($"{upDomain} {up.Port} upstream up certificate none", await Hotcore.Control($"status {upDomain}"));
+        Assert.StartsWith($"{upDomain} {up.Port} upstream up certificate local", await Hotcore.Control($"status {upDomain}"));
         Assert.StartsWith(
-            $"{downDomain} {down.Port} upstream down certificate none", await Hotcore.Control($"status {downDomain}"));
+            $"{downDomain} {down.Port} upstream down certificate local", await Hotcore.Control($"status {downDomain}"));
     }
 
     [Fact]
@@ -327,7 +327,7 @@ public class Paging
         var states = await Pages(hotcore, "status domains");
         Assert.Equal(5_000, listed.Count);
         Assert.Equal(listed.Select(FirstWord), states.Select(FirstWord));
-        Assert.All(states, line => Assert.Matches(@"^\S+ \d+ upstream (up|down) certificate none", line));
+        Assert.All(states, line => Assert.Matches(@"^\S+ \d+ upstream (up|down) certificate local", line));
         var printed = await hotcore.Run("list");
         Assert.Equal(listed, printed.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries));
     }
