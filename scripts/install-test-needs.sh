@@ -5,7 +5,8 @@ set -euo pipefail
 # What is needed, as command:package of Debian and Ubuntu.
 needs=(nginx:nginx-light haproxy:haproxy wrk:wrk curl:curl python3:python3 node:nodejs ip:iproute2 ps:procps prlimit:util-linux
     pebble:pebble pebble-challtestsrv:pebble
-    openssl:openssl mkcert:mkcert certutil:libnss3-tools update-ca-certificates:ca-certificates)
+    openssl:openssl mkcert:mkcert certutil:libnss3-tools update-ca-certificates:ca-certificates
+    chromium:chromium testssl:testssl.sh)
 
 # Where Debian keeps nginx and ip, and a user's PATH often does not look.
 PATH=$PATH:/usr/sbin:/sbin

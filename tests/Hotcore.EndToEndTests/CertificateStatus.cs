@@ -80,6 +80,85 @@ public partial class CertificateStatus
     }
 
     [Fact]
+    public async Task A_domain_that_fails_holds_up_no_other()
+    {
+        await using var pebble = new Pebble();
+        await using var hotcore = await RunningHotcore.Start(new StartOptions { Acme = pebble.Acme });
+        await using var app = TestUpstream.Repeating();
+        var bad = hotcore.NewDomain();
+        // pebble looks for the challenges here: the bad domain's DNS leads to a server that knows nothing of them.
+        await using var elsewhere = TestUpstream.Serving(async connection =>
+        {
+            var request = await connection.ExpectRequest();
+            var domain = request.Fields["Host"]!.Split(':')[0];
+            if (domain == bad)
+            {
+                await connection.Send("HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
+                return;
+            }
+            var answer = await hotcore.Get(domain, request.Target);
+            await connection.Send($"HTTP/1.1 {answer.Status} Answer\r\nConnection: close\r\n"
+                + $"Content-Length: {answer.Body.Length}\r\n\r\n{answer.Text}");
+        });
+        await pebble.Start(elsewhere.Port, tlsPort: 1);
+
+        await hotcore.Add(bad, app.Port);
+        var good = await hotcore.AddNewDomain(app.Port);
+
+        await hotcore.UntilCertificateIs("valid", good);
+        await hotcore.UntilCertificateIs("failed", bad);
+        Assert.Equal("GET /", (await hotcore.GetTls(good, pebble.Trusted)).Text);
+        Assert.Equal("GET /", (await hotcore.Get(bad)).Text);
+        Assert.Contains(File.ReadLines(hotcore.LogFile), line => line.Contains(bad) && line.Contains("404"));
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_removed_domains_certificate_is_kept_for_a_later_add(bool restarts)
+    {
+        const string domain = "kept.example.com";
+        using var authority = new TestAuthority("by hand");
+        await using var hotcore = await RunningHotcore.Start(new StartOptions
+        {
+            Acme = AcmeDirectory.Unreachable,
+            Prepare = data => Certificates.Put(data, domain, authority.Issue(domain)),
+        });
+        await using var app = TestUpstream.Repeating();
+        await hotcore.Add(domain, app.Port);
+        Assert.Equal("GET /", (await hotcore.GetTls(domain, authority.Trusted)).Text);
+
+        Assert.Equal($"ok {domain}", await hotcore.Control($"remove {domain}"));
+        if (restarts)
+        {
+            await hotcore.Kill();
+            await hotcore.StartAgain();
+        }
+        await hotcore.Add(domain, app.Port);
+
+        Assert.Equal("GET /", (await hotcore.GetTls(domain, authority.Trusted)).Text);
+    }
+
+    [Fact]
+    public async Task A_removed_domain_is_an_unknown_name_to_the_next_handshake()
+    {
+        const string domain = "removed.example.com";
+        using var authority = new TestAuthority("by hand");
+        await using var hotcore = await RunningHotcore.Start(new StartOptions
+        {
+            Acme = AcmeDirectory.Unreachable,
+            Prepare = data => Certificates.Put(data, domain, authority.Issue(domain)),
+        });
+        await using var app = TestUpstream.Repeating();
+        await hotcore.Add(domain, app.Port);
+        Assert.Equal("GET /", (await hotcore.GetTls(domain, authority.Trusted)).Text);
+
+        Assert.Equal($"ok {domain}", await hotcore.Control($"remove {domain}"));
+
+        await Assert.ThrowsAnyAsync<Exception>(() => hotcore.ConnectTls(domain, authority.Trusted));
+    }
+
+    [Fact]
     public async Task An_unusable_file_of_roots_is_one_clear_message_at_the_start()
     {
         var folder = Directory.CreateTempSubdirectory("hotcore-e2e-");
