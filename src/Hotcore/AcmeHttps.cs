@@ -13,6 +13,7 @@ internal sealed class AcmeHttps : Https
     private readonly AcmeClient _client;
     private readonly CertificateAuthority _authority;
     private readonly CertificateRenewal _renewal;
+    private readonly MappingTable _mappings;
     private readonly TimeProvider _clock;
 
     private AcmeHttps(
@@ -20,7 +21,7 @@ internal sealed class AcmeHttps : Https
         Action<string> log)
         : base(tlsChallenges, clock, log)
     {
-        _clock = clock;
+        (_mappings, _clock) = (mappings, clock);
         var store = new CertificateStore(folder, clock, log);
         var records = new RenewalRecords(folder, log);
         var boards = new ChallengeBoards(Challenges, tlsChallenges, clock);
@@ -46,10 +47,14 @@ internal sealed class AcmeHttps : Https
 
     public override void Follow(MappingChange change)
     {
-        if (change.Mapping is null)
-            _renewal.Forget(change.Domain);
-        else
+        if (change.Mapping is not null)
+        {
             _renewal.Ensure(change.Domain);
+            return;
+        }
+
+        _renewal.Forget(change.Domain);
+        Selector.Withdraw(change.Domain);
     }
 
     public override CertificateWords Describe(DomainName domain)
@@ -80,6 +85,10 @@ internal sealed class AcmeHttps : Https
         _client.Dispose();
     }
 
-    private void Publish(DomainName domain, StoredCertificate certificate) =>
-        Selector.Publish(domain, certificate.ChainDer, certificate.KeyPkcs8);
+    private void Publish(DomainName domain, StoredCertificate certificate)
+    {
+        // A domain may be gone by the time its certificate is there; the file is kept for a later add.
+        if (_mappings.Snapshot.Find(domain) is not null)
+            Selector.Publish(domain, certificate.ChainDer, certificate.KeyPkcs8);
+    }
 }

@@ -43,7 +43,11 @@ internal sealed class LocalHttps : Https, ICertificateOrigin
 
     public override void Follow(MappingChange change)
     {
-        // A certificate costs a millisecond, so it is made when it is asked for.
+        // A certificate costs a millisecond, so it is made when it is asked for, and again after that.
+        if (change.Mapping is not null)
+            return;
+        _published.TryRemove(change.Domain, out _);
+        Selector.Withdraw(change.Domain);
     }
 
     public override CertificateWords Describe(DomainName domain) => new(

@@ -32,6 +32,9 @@ internal sealed class CertificateSelector
             ImmutableInterlocked.AddOrUpdate(ref _certificates, domain.ToString(), certificate, (_, _) => certificate);
     }
 
+    /// <summary>Any thread: serves <paramref name="domain"/> no longer; connections that are open stay.</summary>
+    public void Withdraw(DomainName domain) => ImmutableInterlocked.TryRemove(ref _certificates, domain.ToString(), out _);
+
     /// <summary>On a loop, in a handshake.</summary>
     public ServerNameChoice Choose(ReadOnlySpan<byte> serverName, bool isChallenge)
     {
