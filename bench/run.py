@@ -34,6 +34,8 @@ _, OPEN_FILES = resource.getrlimit(resource.RLIMIT_NOFILE)
 # As many as the issue asks for, if a proxy may open so many files, with some left for its upstream.
 IDLE_TLS_CONNECTIONS = min(10_000, OPEN_FILES - 1000)
 TLS_CLIENTS = 4
+HANDSHAKES = 2000
+QUICK_HANDSHAKES = 500
 LARGE_BODY_BYTES = 100 * 1024
 START_LIMIT_SECONDS = 20
 STOP_LIMIT_SECONDS = 5
@@ -360,6 +362,73 @@ def run_wrk(name, process, port, site, path, seconds):
     }
 
 
+class TlsClients:
+    """Several processes of tls_client.py, which do their work together; what they do follows its protocol."""
+
+    def __init__(self, bench, kind, port, count):
+        shares = [count // TLS_CLIENTS + (number < count % TLS_CLIENTS) for number in range(TLS_CLIENTS)]
+        self.processes = [
+            Process([sys.executable, HERE / "tls_client.py", kind, port, share, bench.directory / "localhost.crt"],
+                    stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+            for share in shares]
+        self._expect("ready")
+
+    def work(self):
+        self._tell()
+        self._expect("done")
+
+    def count_open(self):
+        self._tell()
+        return sum(int(self._read(process)) for process in self.processes)
+
+    def stop(self):
+        for process in self.processes:
+            process.stop()
+
+    def _tell(self):
+        for process in self.processes:
+            process.popen.stdin.write("\n")
+            process.popen.stdin.flush()
+
+    def _expect(self, word):
+        for process in self.processes:
+            if self._read(process) != word:
+                sys.exit("A TLS client failed.")
+
+    @staticmethod
+    def _read(process):
+        return process.popen.stdout.readline().strip() or sys.exit("A TLS client failed.")
+
+
+def measure_handshakes(bench):
+    """Rounds of handshakes with each proxy in turn; returns kind → name → list of one dict a round."""
+    count = QUICK_HANDSHAKES if bench.options.quick else HANDSHAKES
+    proxies = start_proxies(bench, HTTPS)
+    results = {kind: {name: [] for name in proxies} for kind in ("full", "resumed")}
+    order = list(proxies)
+    for number in range(-1, bench.options.rounds):
+        for kind, of_kind in results.items():
+            for name in order:
+                cpu = run_handshakes(bench, kind, count, *proxies[name])
+                if number < 0:
+                    continue  # The warm-up.
+                of_kind[name].append({"cpu": cpu})
+                print(f"  round {number + 1}  {NAMES[name]:8}  {cpu:6.1f} µs/handshake, {kind}", flush=True)
+        order.append(order.pop(0))
+    return results
+
+
+def run_handshakes(bench, kind, count, process, port):
+    """The CPU time of the proxy for one handshake, from accept to close, in microseconds."""
+    clients = TlsClients(bench, kind, port, count)
+    try:
+        cpu_before = process.cpu_seconds()
+        clients.work()
+        return (process.cpu_seconds() - cpu_before) / count * 1e6
+    finally:
+        clients.stop()
+
+
 def measure_idle(bench):
     """Memory of fresh processes, and with many connections that have had one request each and wait."""
     results = {}
@@ -403,13 +472,26 @@ def write_load(results):
     return write_table(header, rows) + write_ratios(results)
 
 
-def write_ratios(results):
+def write_handshakes(results):
+    text = ("One connection each: accept, handshake, tickets, an orderly close; no request. Nothing is subtracted. The\n"
+            "client is [tls_client.py](tls_client.py), because wrk resumes sessions and thus makes no full handshakes.\n\n")
+    rows = []
+    for kind, of_kind in results.items():
+        for name, rounds in of_kind.items():
+            cpu = [one["cpu"] for one in rounds]
+            rows.append([f"{NAMES[name]}, {kind}", f"{statistics.median(cpu):.1f}", f"{min(cpu):.1f}–{max(cpu):.1f}"])
+    text += write_table(["proxy, TLS 1.3 handshake", "CPU µs/handshake", "lowest–highest"], rows)
+    ratios = (write_ratios(of_kind, f"{kind} handshake").lstrip() for kind, of_kind in results.items())
+    return f"{text}\n{''.join(ratios)}"
+
+
+def write_ratios(results, unit="request"):
     if "hotcore" not in results:
         return ""
     text = "\n"
     for peer in (name for name in results if name != "hotcore"):
         ratios = [ours["cpu"] / theirs["cpu"] for ours, theirs in zip(results["hotcore"], results[peer])]
-        text += f"- hotcore spends {statistics.median(ratios):.2f}× {NAMES[peer]}'s CPU per request" \
+        text += f"- hotcore spends {statistics.median(ratios):.2f}× {NAMES[peer]}'s CPU per {unit}" \
                 f" (rounds: {min(ratios):.2f}–{max(ratios):.2f}).\n"
     return text
 
@@ -478,6 +560,8 @@ SCENARIOS = {
         "GET of 100 KB, kept alive", ALL, lambda bench: write_load(measure_load(bench, HTTP, "/100k"))),
     "https-get": Scenario(
         "Small GET over HTTPS, kept alive", ALL, lambda bench: write_load(measure_load(bench, HTTPS, "/"))),
+    "handshakes": Scenario(
+        "TLS handshakes", ["hotcore", "nginx"], lambda bench: write_handshakes(measure_handshakes(bench))),
     "idle": Scenario(
         f"{IDLE_CONNECTIONS:,} idle connections", ALL, lambda bench: write_idle(measure_idle(bench))),
 }
