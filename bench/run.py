@@ -448,6 +448,25 @@ def measure_idle(bench):
     return results
 
 
+def measure_idle_tls(bench):
+    """The same over TLS."""
+    results = {}
+    for name, (process, port) in start_proxies(bench, HTTPS).items():
+        fresh = process.pss_kilobytes()
+        clients = TlsClients(bench, "idle", port, IDLE_TLS_CONNECTIONS)
+        try:
+            clients.work()
+            time.sleep(1)
+            loaded = process.pss_kilobytes()
+            if (still_open := clients.count_open()) < IDLE_TLS_CONNECTIONS:
+                sys.exit(f"{NAMES[name]} holds {still_open} of {IDLE_TLS_CONNECTIONS} idle connections.")
+        finally:
+            clients.stop()
+        results[name] = {"fresh": fresh / 1024, "loaded": loaded / 1024, "each": (loaded - fresh) / IDLE_TLS_CONNECTIONS}
+        print(f"  {NAMES[name]:8}  {fresh / 1024:5.1f} MB fresh, {loaded / 1024:5.1f} MB with idle connections", flush=True)
+    return results
+
+
 # --- The report ------------------------------------------------------------------------------------
 
 def median_of(rounds, figure):
@@ -496,10 +515,15 @@ def write_ratios(results, unit="request"):
     return text
 
 
-def write_idle(results):
+def write_idle(results, count):
     rows = [[NAMES[name], f"{one['fresh']:.1f}", f"{one['loaded']:.1f}", f"{one['each']:.1f}"]
             for name, one in results.items()]
-    return write_table(["proxy", "fresh MB", f"with {IDLE_CONNECTIONS:,} idle MB", "KB per connection"], rows)
+    table = write_table(["proxy", "fresh MB", f"with {count:,} idle MB", "KB per connection"], rows)
+    if "hotcore" not in results:
+        return table
+    ratios = (f"- hotcore takes {results['hotcore']['each'] / one['each']:.2f}× {NAMES[name]}'s memory per connection.\n"
+              for name, one in results.items() if name != "hotcore")
+    return f"{table}\n{''.join(ratios)}"
 
 
 def find_version(program):
@@ -528,6 +552,8 @@ Written by `make bench` on {datetime.date.today().isoformat()}.
   keeps connections alive on both sides; peers are configured as in [peers/](peers). wrk drives
   {CONNECTIONS} connections from 2 threads. {options.rounds} rounds of {options.seconds} s each, interleaved, after a
   warm-up of {options.warm_up} s.
+- Over HTTPS all have the same certificate (EC P-256), and agree on TLS 1.3, X25519 and
+  TLS_AES_128_GCM_SHA256. Tickets are on everywhere; nginx has a shared session cache too.
 - CPU is the time that all processes and threads of the proxy spend, in user space and in the kernel. wrk
   and the upstream share the cores with the proxy, so CPU per request is the figure to go by; requests/s
   and latency are those of the crowded machine.
@@ -537,7 +563,7 @@ Written by `make bench` on {datetime.date.today().isoformat()}.
 
 {''.join(f"## {title}{chr(10)}{chr(10)}{text}{chr(10)}" for title, text in sections)}## To repeat
 
-    apt-get install nginx-light haproxy wrk
+    apt-get install nginx-light haproxy wrk openssl
     make bench
 
 `bench/run.py --help` tells the shorter ways.
@@ -563,7 +589,11 @@ SCENARIOS = {
     "handshakes": Scenario(
         "TLS handshakes", ["hotcore", "nginx"], lambda bench: write_handshakes(measure_handshakes(bench))),
     "idle": Scenario(
-        f"{IDLE_CONNECTIONS:,} idle connections", ALL, lambda bench: write_idle(measure_idle(bench))),
+        f"{IDLE_CONNECTIONS:,} idle connections", ALL,
+        lambda bench: write_idle(measure_idle(bench), IDLE_CONNECTIONS)),
+    "idle-tls": Scenario(
+        f"{IDLE_TLS_CONNECTIONS:,} idle TLS connections", ["hotcore", "nginx"],
+        lambda bench: write_idle(measure_idle_tls(bench), IDLE_TLS_CONNECTIONS)),
 }
 
 
