@@ -16,6 +16,7 @@ import resource
 import shutil
 import signal
 import socket
+import ssl
 import statistics
 import subprocess
 import sys
@@ -23,15 +24,33 @@ import tempfile
 import threading
 import time
 from pathlib import Path
+from typing import Callable, NamedTuple
 
 HERE = Path(__file__).resolve().parent
 HOTCORE = HERE.parent / "artifacts" / "hotcore"
-DOMAIN = "bench.localhost"
 CONNECTIONS = 64
 IDLE_CONNECTIONS = 1000
+_, OPEN_FILES = resource.getrlimit(resource.RLIMIT_NOFILE)
+# As many as the issue asks for, if a proxy may open so many files, with some left for its upstream.
+IDLE_TLS_CONNECTIONS = min(10_000, OPEN_FILES - 1000)
+TLS_CLIENTS = 4
+HANDSHAKES = 2000
+QUICK_HANDSHAKES = 500
 LARGE_BODY_BYTES = 100 * 1024
 START_LIMIT_SECONDS = 20
 STOP_LIMIT_SECONDS = 5
+
+
+class Site(NamedTuple):
+    """What the clients ask for, and how."""
+
+    scheme: str
+    domain: str
+
+
+HTTP = Site("http", "bench.localhost")
+# wrk takes the server name from the URL, so it has to be one that every machine resolves.
+HTTPS = Site("https", "localhost")
 
 
 # --- Processes -------------------------------------------------------------------------------------
@@ -46,7 +65,8 @@ class Process:
         # to this script's life: not even `kill -9` on it leaves one behind.
         tied = ["setpriv", "--pdeathsig", "TERM", "--", *map(str, arguments)]
         self.name = Path(arguments[0]).name
-        self.popen = subprocess.Popen(tied, start_new_session=True, stdin=subprocess.DEVNULL, text=True, **options)
+        options.setdefault("stdin", subprocess.DEVNULL)
+        self.popen = subprocess.Popen(tied, start_new_session=True, text=True, **options)
         Process.running.append(self)
 
     def pids(self):
@@ -112,15 +132,22 @@ def await_listener(process, port):
 def configure(template, directory, **values):
     """Fills in a template of bench/peers, and returns where the result is."""
     text = (HERE / "peers" / template).read_text()
-    for name, value in {"DIR": directory, **values}.items():
+    for name, value in {**values, "DIR": directory}.items():
         text = text.replace(f"@{name}@", str(value))
     target = directory / f"{values['PORT']}-{template.removesuffix('.in')}"
     target.write_text(text)
     return target
 
 
-def start_nginx(directory, port, upstream_port, template="nginx.conf.in"):
-    config = configure(template, directory, PORT=port, UPSTREAM_PORT=upstream_port)
+def start_nginx(directory, port, upstream_port, site):
+    is_tls = site is HTTPS
+    return run_nginx(
+        directory, port, "nginx.conf.in", UPSTREAM_PORT=upstream_port, DOMAIN=site.domain, SSL=" ssl" * is_tls,
+        TLS=(HERE / "peers" / "nginx-tls.conf.in").read_text() * is_tls)
+
+
+def run_nginx(directory, port, template, **values):
+    config = configure(template, directory, PORT=port, **values)
     process = Process(["nginx", "-c", config, "-e", directory / "nginx-start.log"])
     await_listener(process, port)
     return process
@@ -129,25 +156,43 @@ def start_nginx(directory, port, upstream_port, template="nginx.conf.in"):
 def start_upstream(directory):
     (directory / "100k").write_bytes(b"x" * LARGE_BODY_BYTES)
     port = free_port()
-    start_nginx(directory, port, None, template="upstream.conf.in")
+    run_nginx(directory, port, "upstream.conf.in")
     return port
 
 
-def start_haproxy(directory, port, upstream_port):
-    config = configure("haproxy.cfg.in", directory, PORT=port, UPSTREAM_PORT=upstream_port)
+def start_haproxy(directory, port, upstream_port, site):
+    config = configure(
+        "haproxy.cfg.in", directory, PORT=port, UPSTREAM_PORT=upstream_port, SCHEME=site.scheme, DOMAIN=site.domain,
+        SSL=" ssl crt @DIR@/localhost.pem" * (site is HTTPS))
     process = Process(["haproxy", "-db", "-q", "-f", config])
     await_listener(process, port)
     return process
 
 
-def start_hotcore(directory, port, upstream_port):
+def start_hotcore(directory, port, upstream_port, site):
+    data = directory / f"hotcore-{port}"
+    if site is HTTPS:
+        # The certificate lies there as if placed by hand. No CA is asked, least of all a real one.
+        (data / "certificates").mkdir(0o700, parents=True)
+        shutil.copy(directory / "localhost.pem", data / "certificates")
+        mode = ["--http-port", 0, "--https-port", port, "--acme-directory", "http://127.0.0.1:1/dir"]
+    else:
+        mode = ["--local", "--http-port", port, "--https-port", 0]
     process = Process(
-        [HOTCORE, "serve", "--local", "--data", directory / f"hotcore-{port}", "--bind", "127.0.0.1",
-         "--http-port", port, "--control-port", 0],
-        stdout=subprocess.PIPE)
+        [HOTCORE, "serve", "--data", data, "--bind", "127.0.0.1", "--control-port", 0, *mode], stdout=subprocess.PIPE)
     control_port = await_hotcore(process)
-    send_command(control_port, f"add {DOMAIN} {upstream_port}")
+    send_command(control_port, f"add {site.domain} {upstream_port}")
+    if site is HTTPS:
+        await_certificate(control_port, site.domain)
     return process
+
+
+def await_certificate(control_port, domain):
+    deadline = time.monotonic() + START_LIMIT_SECONDS
+    while "certificate valid" not in (status := send_command(control_port, f"status {domain}", domain)):
+        if time.monotonic() > deadline:
+            sys.exit(f"hotcore does not use the certificate: {status}")
+        time.sleep(0.05)
 
 
 def await_hotcore(process):
@@ -161,14 +206,29 @@ def await_hotcore(process):
     sys.exit("hotcore did not start.")
 
 
-def send_command(control_port, command):
+def send_command(control_port, command, expected="ok"):
+    """Sends one message to hotcore and returns the reply, which has to begin as expected."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:
         control.settimeout(2)
         control.connect(("127.0.0.1", control_port))
         control.send(command.encode())
         reply = control.recv(65536).decode()
-    if not reply.startswith("ok"):
+    if not reply.startswith(expected):
         sys.exit(f"hotcore answered '{command}' with: {reply}")
+    return reply
+
+
+def make_certificate(directory):
+    """One certificate for all proxies, EC P-256, self-signed; certificate and key in one file, and the former alone."""
+    certificate, key = directory / "localhost.crt", directory / "localhost.key"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "90",
+         "-subj", f"/CN={HTTPS.domain}", "-addext", f"subjectAltName=DNS:{HTTPS.domain}",
+         "-out", certificate, "-keyout", key],
+        check=True, capture_output=True)
+    both = directory / "localhost.pem"
+    both.touch(0o600)
+    both.write_text(certificate.read_text() + key.read_text())
 
 
 START = {"hotcore": start_hotcore, "nginx": start_nginx, "haproxy": start_haproxy}
@@ -181,21 +241,36 @@ VERSIONS = {
 }
 
 
-def start_proxies(proxies, directory, upstream_port):
+def start_proxies(bench, site):
     """Starts each proxy in front of the upstream; returns name → (process, port)."""
+    if site is HTTPS:
+        make_certificate(bench.directory)
     started = {}
-    for name in proxies:
+    for name in bench.proxies:
         port = free_port()
-        started[name] = (START[name](directory, port, upstream_port), port)
-        check_forwarded_fields(name, port)
+        started[name] = (START[name](bench.directory, port, bench.upstream_port, site), port)
+        with open_connection(port) as connection:
+            if site is HTTPS:
+                context = ssl.create_default_context(cafile=bench.directory / "localhost.crt")
+                connection = context.wrap_socket(connection, server_hostname=site.domain)
+                check_tls(name, connection)
+            check_forwarded_fields(name, connection, site)
+            connection.close()
     return started
 
 
-def check_forwarded_fields(name, port):
+def check_tls(name, connection):
+    """The work has to be the same: every proxy agrees on the same version and suite."""
+    agreed = f"{connection.version()} {connection.cipher()[0]}"
+    if agreed != "TLSv1.3 TLS_AES_128_GCM_SHA256":
+        sys.exit(f"{NAMES[name]} agrees on {agreed}.")
+
+
+def check_forwarded_fields(name, connection, site):
     """The work has to be the same: every proxy sets the same fields, and hands on none for the hop."""
-    expected = f"host={DOMAIN} for=127.0.0.1 proto=http forwarded-host={DOMAIN} real-ip=127.0.0.1 connection="
-    with open_connection(port) as connection:
-        answer = get(connection, "/fields").strip()
+    expected = f"host={site.domain} for=127.0.0.1 proto={site.scheme} forwarded-host={site.domain}" \
+               " real-ip=127.0.0.1 connection="
+    answer = get(connection, "/fields", site).strip()
     if answer != expected:
         sys.exit(f"{NAMES[name]} forwards other fields than it should.\n  expected: {expected}\n  received: {answer}")
 
@@ -204,9 +279,9 @@ def open_connection(port):
     return socket.create_connection(("127.0.0.1", port), timeout=5)
 
 
-def get(connection, path):
+def get(connection, path, site):
     """One GET on a kept-alive connection; returns the body of a response with a Content-Length."""
-    connection.sendall(f"GET {path} HTTP/1.1\r\nHost: {DOMAIN}\r\n\r\n".encode())
+    connection.sendall(f"GET {path} HTTP/1.1\r\nHost: {site.domain}\r\n\r\n".encode())
     received = b""
     while b"\r\n\r\n" not in received:
         received += receive(connection)
@@ -226,16 +301,26 @@ def receive(connection):
 
 # --- Scenarios -------------------------------------------------------------------------------------
 
-def measure_load(options, directory, upstream_port, path):
+class Bench(NamedTuple):
+    """What a scenario measures, and where."""
+
+    options: argparse.Namespace
+    proxies: list[str]
+    directory: Path
+    upstream_port: int
+
+
+def measure_load(bench, site, path):
     """Rounds of wrk against each proxy in turn; returns name → list of one dict a round."""
-    proxies = start_proxies(options.proxies, directory, upstream_port)
+    options = bench.options
+    proxies = start_proxies(bench, site)
     for name, proxy in proxies.items():
-        run_wrk(name, *proxy, path, options.warm_up)
+        run_wrk(name, *proxy, site, path, options.warm_up)
     results = {name: [] for name in proxies}
     order = list(proxies)
     for number in range(options.rounds):
         for name in order:
-            measured = run_wrk(name, *proxies[name], path, options.seconds)
+            measured = run_wrk(name, *proxies[name], site, path, options.seconds)
             results[name].append(measured)
             print(f"  round {number + 1}  {NAMES[name]:8}  {measured['cpu']:6.1f} µs/request"
                   f"  {measured['rate']:8.0f} requests/s", flush=True)
@@ -244,9 +329,10 @@ def measure_load(options, directory, upstream_port, path):
     return results
 
 
-def run_wrk(name, process, port, path, seconds):
-    arguments = ["wrk", "-t2", f"-c{CONNECTIONS}", f"-d{seconds}s", "--latency", "-H", f"Host: {DOMAIN}",
-                 f"http://127.0.0.1:{port}{path}"]
+def run_wrk(name, process, port, site, path, seconds):
+    address = site.domain if site is HTTPS else "127.0.0.1"
+    arguments = ["wrk", "-t2", f"-c{CONNECTIONS}", f"-d{seconds}s", "--latency", "-H", f"Host: {site.domain}",
+                 f"{site.scheme}://{address}:{port}{path}"]
     pss = []
     # In the middle of the load, and once: reading it holds up the process that is read.
     sampler = threading.Timer(seconds / 2, lambda: pss.append(process.pss_kilobytes()))
@@ -263,38 +349,120 @@ def run_wrk(name, process, port, path, seconds):
     cpu = process.cpu_seconds() - cpu_before
     if errors := re.search(r"Non-2xx.*|Socket errors.*", output):
         sys.exit(f"{NAMES[name]}: {errors[0]}")
-    if "nan" in output:
+    p99 = re.search(r"99%\s+([\d.]+)(us|ms|s)\n", output)
+    if "nan" in output or not p99:
         # Now and then wrk loses its own statistics in a round; such a round is measured again.
-        return run_wrk(name, process, port, path, seconds)
+        return run_wrk(name, process, port, site, path, seconds)
     requests = int(re.search(r"(\d+) requests in", output)[1])
     return {
         "cpu": cpu / requests * 1e6,
         "rate": float(re.search(r"Requests/sec:\s+([\d.]+)", output)[1]),
-        "p99": milliseconds(re.search(r"99%\s+(\S+)", output)[1]),
+        "p99": float(p99[1]) * {"us": 0.001, "ms": 1, "s": 1000}[p99[2]],
         "pss": pss[0] / 1024,
     }
 
 
-def milliseconds(text):
-    number, unit = re.fullmatch(r"([\d.]+)(us|ms|s|m)", text).groups()
-    return float(number) * {"us": 0.001, "ms": 1, "s": 1000, "m": 60000}[unit]
+class TlsClients:
+    """Several processes of tls_client.py, which do their work together; what they do follows its protocol."""
+
+    def __init__(self, bench, kind, port, count):
+        shares = [count // TLS_CLIENTS + (number < count % TLS_CLIENTS) for number in range(TLS_CLIENTS)]
+        self.processes = [
+            Process([sys.executable, HERE / "tls_client.py", kind, port, share, bench.directory / "localhost.crt"],
+                    stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+            for share in shares]
+        self._expect("ready")
+
+    def work(self):
+        self._tell()
+        self._expect("done")
+
+    def count_open(self):
+        self._tell()
+        return sum(int(self._read(process)) for process in self.processes)
+
+    def stop(self):
+        for process in self.processes:
+            process.stop()
+
+    def _tell(self):
+        for process in self.processes:
+            process.popen.stdin.write("\n")
+            process.popen.stdin.flush()
+
+    def _expect(self, word):
+        for process in self.processes:
+            if self._read(process) != word:
+                sys.exit("A TLS client failed.")
+
+    @staticmethod
+    def _read(process):
+        return process.popen.stdout.readline().strip() or sys.exit("A TLS client failed.")
 
 
-def measure_idle(options, directory, upstream_port):
+def measure_handshakes(bench):
+    """Rounds of handshakes with each proxy in turn; returns kind → name → list of one dict a round."""
+    count = QUICK_HANDSHAKES if bench.options.quick else HANDSHAKES
+    proxies = start_proxies(bench, HTTPS)
+    results = {kind: {name: [] for name in proxies} for kind in ("full", "resumed")}
+    order = list(proxies)
+    for number in range(-1, bench.options.rounds):
+        for kind, of_kind in results.items():
+            for name in order:
+                cpu = run_handshakes(bench, kind, count, *proxies[name])
+                if number < 0:
+                    continue  # The warm-up.
+                of_kind[name].append({"cpu": cpu})
+                print(f"  round {number + 1}  {NAMES[name]:8}  {cpu:6.1f} µs/handshake, {kind}", flush=True)
+        order.append(order.pop(0))
+    return results
+
+
+def run_handshakes(bench, kind, count, process, port):
+    """The CPU time of the proxy for one handshake, from accept to close, in microseconds."""
+    clients = TlsClients(bench, kind, port, count)
+    try:
+        cpu_before = process.cpu_seconds()
+        clients.work()
+        return (process.cpu_seconds() - cpu_before) / count * 1e6
+    finally:
+        clients.stop()
+
+
+def measure_idle(bench):
     """Memory of fresh processes, and with many connections that have had one request each and wait."""
     results = {}
-    for name, (process, port) in start_proxies(options.proxies, directory, upstream_port).items():
+    for name, (process, port) in start_proxies(bench, HTTP).items():
         fresh = process.pss_kilobytes()
         connections = [open_connection(port) for _ in range(IDLE_CONNECTIONS)]
         try:
             for connection in connections:
-                get(connection, "/")
+                get(connection, "/", HTTP)
             time.sleep(1)
             loaded = process.pss_kilobytes()
         finally:
             for connection in connections:
                 connection.close()
         results[name] = {"fresh": fresh / 1024, "loaded": loaded / 1024, "each": (loaded - fresh) / IDLE_CONNECTIONS}
+        print(f"  {NAMES[name]:8}  {fresh / 1024:5.1f} MB fresh, {loaded / 1024:5.1f} MB with idle connections", flush=True)
+    return results
+
+
+def measure_idle_tls(bench):
+    """The same over TLS."""
+    results = {}
+    for name, (process, port) in start_proxies(bench, HTTPS).items():
+        fresh = process.pss_kilobytes()
+        clients = TlsClients(bench, "idle", port, IDLE_TLS_CONNECTIONS)
+        try:
+            clients.work()
+            time.sleep(1)
+            loaded = process.pss_kilobytes()
+            if (still_open := clients.count_open()) < IDLE_TLS_CONNECTIONS:
+                sys.exit(f"{NAMES[name]} holds {still_open} of {IDLE_TLS_CONNECTIONS} idle connections.")
+        finally:
+            clients.stop()
+        results[name] = {"fresh": fresh / 1024, "loaded": loaded / 1024, "each": (loaded - fresh) / IDLE_TLS_CONNECTIONS}
         print(f"  {NAMES[name]:8}  {fresh / 1024:5.1f} MB fresh, {loaded / 1024:5.1f} MB with idle connections", flush=True)
     return results
 
@@ -323,21 +491,39 @@ def write_load(results):
     return write_table(header, rows) + write_ratios(results)
 
 
-def write_ratios(results):
+def write_handshakes(results):
+    text = ("One connection each: accept, handshake, tickets, an orderly close; no request. Nothing is subtracted. The\n"
+            "client is [tls_client.py](tls_client.py), because wrk resumes sessions and thus makes no full handshakes.\n\n")
+    rows = []
+    for kind, of_kind in results.items():
+        for name, rounds in of_kind.items():
+            cpu = [one["cpu"] for one in rounds]
+            rows.append([f"{NAMES[name]}, {kind}", f"{statistics.median(cpu):.1f}", f"{min(cpu):.1f}–{max(cpu):.1f}"])
+    text += write_table(["proxy, TLS 1.3 handshake", "CPU µs/handshake", "lowest–highest"], rows)
+    ratios = (write_ratios(of_kind, f"{kind} handshake").lstrip() for kind, of_kind in results.items())
+    return f"{text}\n{''.join(ratios)}"
+
+
+def write_ratios(results, unit="request"):
     if "hotcore" not in results:
         return ""
     text = "\n"
     for peer in (name for name in results if name != "hotcore"):
         ratios = [ours["cpu"] / theirs["cpu"] for ours, theirs in zip(results["hotcore"], results[peer])]
-        text += f"- hotcore spends {statistics.median(ratios):.2f}× {NAMES[peer]}'s CPU per request" \
+        text += f"- hotcore spends {statistics.median(ratios):.2f}× {NAMES[peer]}'s CPU per {unit}" \
                 f" (rounds: {min(ratios):.2f}–{max(ratios):.2f}).\n"
     return text
 
 
-def write_idle(results):
+def write_idle(results, count):
     rows = [[NAMES[name], f"{one['fresh']:.1f}", f"{one['loaded']:.1f}", f"{one['each']:.1f}"]
             for name, one in results.items()]
-    return write_table(["proxy", "fresh MB", f"with {IDLE_CONNECTIONS:,} idle MB", "KB per connection"], rows)
+    table = write_table(["proxy", "fresh MB", f"with {count:,} idle MB", "KB per connection"], rows)
+    if "hotcore" not in results:
+        return table
+    ratios = (f"- hotcore takes {results['hotcore']['each'] / one['each']:.2f}× {NAMES[name]}'s memory per connection.\n"
+              for name, one in results.items() if name != "hotcore")
+    return f"{table}\n{''.join(ratios)}"
 
 
 def find_version(program):
@@ -366,6 +552,8 @@ Written by `make bench` on {datetime.date.today().isoformat()}.
   keeps connections alive on both sides; peers are configured as in [peers/](peers). wrk drives
   {CONNECTIONS} connections from 2 threads. {options.rounds} rounds of {options.seconds} s each, interleaved, after a
   warm-up of {options.warm_up} s.
+- Over HTTPS all have the same certificate (EC P-256), and agree on TLS 1.3, X25519 and
+  TLS_AES_128_GCM_SHA256. Tickets are on everywhere; nginx has a shared session cache too.
 - CPU is the time that all processes and threads of the proxy spend, in user space and in the kernel. wrk
   and the upstream share the cores with the proxy, so CPU per request is the figure to go by; requests/s
   and latency are those of the crowded machine.
@@ -375,20 +563,37 @@ Written by `make bench` on {datetime.date.today().isoformat()}.
 
 {''.join(f"## {title}{chr(10)}{chr(10)}{text}{chr(10)}" for title, text in sections)}## To repeat
 
-    apt-get install nginx-light haproxy wrk
+    apt-get install nginx-light haproxy wrk openssl
     make bench
 
 `bench/run.py --help` tells the shorter ways.
 """
 
 
+class Scenario(NamedTuple):
+    """One section of the report."""
+
+    title: str
+    proxies: list[str]
+    measure: Callable[[Bench], str]
+
+
+ALL = list(START)
 SCENARIOS = {
-    "small-get": ("Small GET, kept alive",
-                  lambda *arguments: write_load(measure_load(*arguments, "/"))),
-    "large-get": ("GET of 100 KB, kept alive",
-                  lambda *arguments: write_load(measure_load(*arguments, "/100k"))),
-    "idle": (f"{IDLE_CONNECTIONS:,} idle connections",
-             lambda *arguments: write_idle(measure_idle(*arguments))),
+    "small-get": Scenario(
+        "Small GET, kept alive", ALL, lambda bench: write_load(measure_load(bench, HTTP, "/"))),
+    "large-get": Scenario(
+        "GET of 100 KB, kept alive", ALL, lambda bench: write_load(measure_load(bench, HTTP, "/100k"))),
+    "https-get": Scenario(
+        "Small GET over HTTPS, kept alive", ALL, lambda bench: write_load(measure_load(bench, HTTPS, "/"))),
+    "handshakes": Scenario(
+        "TLS handshakes", ["hotcore", "nginx"], lambda bench: write_handshakes(measure_handshakes(bench))),
+    "idle": Scenario(
+        f"{IDLE_CONNECTIONS:,} idle connections", ALL,
+        lambda bench: write_idle(measure_idle(bench), IDLE_CONNECTIONS)),
+    "idle-tls": Scenario(
+        f"{IDLE_TLS_CONNECTIONS:,} idle TLS connections", ["hotcore", "nginx"],
+        lambda bench: write_idle(measure_idle_tls(bench), IDLE_TLS_CONNECTIONS)),
 }
 
 
@@ -410,6 +615,8 @@ def parse_options():
     options.warm_up = 2 if options.quick else 5
     if options.quick:
         options.rounds = min(options.rounds, 3)
+    if options.only and not set(options.proxies) & set(SCENARIOS[options.only].proxies):
+        parser.error(f"{options.only} measures only: {', '.join(SCENARIOS[options.only].proxies)}")
     is_full = not options.quick and not options.only and set(options.proxies) == START.keys()
     if is_full and options.output is None:
         options.output = HERE / "RESULTS.md"
@@ -417,9 +624,9 @@ def parse_options():
 
 
 def check_needs(options):
-    missing = [name for name in ("nginx", "haproxy", "wrk", "setpriv") if not shutil.which(name)]
+    missing = [name for name in ("nginx", "haproxy", "wrk", "setpriv", "openssl") if not shutil.which(name)]
     if missing:
-        sys.exit(f"Not found: {', '.join(missing)}. Run: apt-get install nginx-light haproxy wrk util-linux")
+        sys.exit(f"Not found: {', '.join(missing)}. Run: apt-get install nginx-light haproxy wrk util-linux openssl")
     if "hotcore" in options.proxies and not HOTCORE.exists():
         sys.exit(f"Not found: {HOTCORE}. Run: make build")
 
@@ -430,17 +637,20 @@ def main():
     # A signal takes the same way out as Ctrl-C: through the finally below.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     signal.signal(signal.SIGHUP, lambda *_: sys.exit(129))
-    _, hard_limit = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard_limit, hard_limit))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (OPEN_FILES, OPEN_FILES))
     sections = []
     for name in [options.only] if options.only else SCENARIOS:
-        title, measure = SCENARIOS[name]
+        title, possible, measure = SCENARIOS[name]
+        proxies = [proxy for proxy in options.proxies if proxy in possible]
+        if not proxies:
+            continue
         print(title, flush=True)
         with tempfile.TemporaryDirectory(prefix="hotcore-bench-") as directory:
             # nginx started by root gives up its rights, and has to read here all the same.
             os.chmod(directory, 0o755)
             try:
-                sections.append((title, measure(options, Path(directory), start_upstream(Path(directory)))))
+                bench = Bench(options, proxies, Path(directory), start_upstream(Path(directory)))
+                sections.append((title, measure(bench)))
             finally:
                 Process.stop_all()
         print(f"\n{sections[-1][1]}", flush=True)
