@@ -95,26 +95,10 @@ internal static class RequestRules
 
     private static Refusal? ApplyConnection(RequestHead head)
     {
-        var (hasClose, hasKeepAlive, hasUpgrade) = (false, false, false);
-        foreach (ref readonly var field in head.Fields.Fields)
-        {
-            if (field.Known != KnownField.Connection)
-                continue;
-            foreach (var option in new ListValue(head.Fields.Value(field)))
-            {
-                if (Ascii.EqualsIgnoreCase(option, "close"u8))
-                    hasClose = true;
-                else if (Ascii.EqualsIgnoreCase(option, "keep-alive"u8))
-                    hasKeepAlive = true;
-                else if (Ascii.EqualsIgnoreCase(option, "upgrade"u8))
-                    hasUpgrade = true;
-                else
-                    head.HasConnectionFields = true;
-            }
-        }
-
-        head.IsPersistent = !hasClose && (head.MinorVersion > 0 || hasKeepAlive);
-        head.WantsUpgrade = hasUpgrade && MayUpgrade(head);
+        var options = ConnectionOptions.Read(head.Fields);
+        head.HasConnectionFields = options.NamesFields;
+        head.IsPersistent = options.IsPersistent(head.MinorVersion);
+        head.WantsUpgrade = options.HasUpgrade && MayUpgrade(head);
         return null;
     }
 

@@ -30,22 +30,8 @@ internal static class ResponseRules
 
     private static void ApplyConnection(ResponseHead head)
     {
-        var (hasClose, hasKeepAlive) = (false, false);
-        foreach (ref readonly var field in head.Fields.Fields)
-        {
-            if (field.Known != KnownField.Connection)
-                continue;
-            foreach (var option in new ListValue(head.Fields.Value(field)))
-            {
-                if (Ascii.EqualsIgnoreCase(option, "close"u8))
-                    hasClose = true;
-                else if (Ascii.EqualsIgnoreCase(option, "keep-alive"u8))
-                    hasKeepAlive = true;
-                else if (!Ascii.EqualsIgnoreCase(option, "upgrade"u8))
-                    head.HasConnectionFields = true;
-            }
-        }
-
-        head.IsPersistent = !hasClose && (head.MinorVersion > 0 || hasKeepAlive) && head.Framing != BodyFraming.UntilClose;
+        var options = ConnectionOptions.Read(head.Fields);
+        head.HasConnectionFields = options.NamesFields;
+        head.IsPersistent = options.IsPersistent(head.MinorVersion) && head.Framing != BodyFraming.UntilClose;
     }
 }
