@@ -22,6 +22,7 @@ internal static unsafe partial class OpenSsl
     public const int SSL_CTRL_SET_GROUPS_LIST = 92;
     public const int SSL_CTRL_SET_MIN_PROTO_VERSION = 123;
     public const int TLS1_2_VERSION = 0x0303;
+    public const int TLS1_3_VERSION = 0x0304;
 
     public const long SSL_MODE_ENABLE_PARTIAL_WRITE = 0x1;
     public const long SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER = 0x2;
@@ -148,6 +149,9 @@ internal static unsafe partial class OpenSsl
 
     [LibraryImport(Ssl)]
     public static partial int SSL_get_error(nint ssl, int result);
+
+    [LibraryImport(Ssl)]
+    public static partial int SSL_version(nint ssl);
 
     [LibraryImport(Ssl)]
     public static partial int SSL_client_hello_get0_ext(nint ssl, uint type, byte** value, nuint* length);

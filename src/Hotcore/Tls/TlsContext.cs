@@ -101,7 +101,12 @@ internal sealed unsafe class TlsContext
             if (isEncrypting == 0)
             {
                 var found = _ticketKeys!.Find(new ReadOnlySpan<byte>(name, TicketKeys.NameBytes), out var isNewest);
-                return found is null ? 0 : !Begin(found, iv, cipher, mac, isEncrypting: false) ? -1 : isNewest ? 1 : 2;
+                if (found is null)
+                    return 0;
+                if (!Begin(found, iv, cipher, mac, isEncrypting: false))
+                    return -1;
+                // A ticket of TLS 1.3 is for one use (RFC 8446 C.4), so whoever uses one gets another.
+                return isNewest && OpenSsl.SSL_version(ssl) < OpenSsl.TLS1_3_VERSION ? 1 : 2;
             }
 
             var key = _ticketKeys!.Newest;
