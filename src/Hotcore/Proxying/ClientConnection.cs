@@ -68,7 +68,8 @@ internal sealed class ClientConnection
                     await Connection.Loop.YieldAsync();
             }
 
-            if (_mustLinger)
+            // Closing over bytes that nobody has read is a reset, and would take back what the client has not read yet.
+            if (_mustLinger || !Input.IsEmpty || Connection.Readable.IsSet)
                 await LingerAsync();
         }
         finally

@@ -151,6 +151,9 @@ internal static unsafe partial class OpenSsl
     public static partial int SSL_get_error(nint ssl, int result);
 
     [LibraryImport(Ssl)]
+    public static partial int SSL_set_session_id_context(nint ssl, byte* id, uint length);
+
+    [LibraryImport(Ssl)]
     public static partial int SSL_version(nint ssl);
 
     [LibraryImport(Ssl)]

@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using Hotcore.Loops;
 
 namespace Hotcore.Tls;
@@ -142,6 +143,7 @@ internal sealed class TlsConnection : Connection
         if (!serverName.SequenceEqual(ServerName))
             ServerName = serverName.ToArray();
         IsChallenge = isChallenge;
+        BindSessionsToName(serverName);
         try
         {
             var choice = _context.Choose(serverName, isChallenge);
@@ -159,6 +161,19 @@ internal sealed class TlsConnection : Connection
 
         alert = OpenSsl.SSL_AD_INTERNAL_ERROR;
         return OpenSsl.SSL_CLIENT_HELLO_ERROR;
+    }
+
+    /// <summary>A session is resumed under the name that it was made for, and under no other (RFC 6066 3).</summary>
+    private unsafe void BindSessionsToName(ReadOnlySpan<byte> serverName)
+    {
+        Span<byte> lowerCase = stackalloc byte[256];
+        serverName = serverName.Length > lowerCase.Length ? default : serverName;
+        for (var i = 0; i < serverName.Length; i++)
+            lowerCase[i] = (byte)char.ToLowerInvariant((char)serverName[i]);
+        Span<byte> digest = stackalloc byte[SHA256.HashSizeInBytes];
+        SHA256.HashData(lowerCase[..serverName.Length], digest);
+        fixed (byte* context = digest)
+            _ = OpenSsl.SSL_set_session_id_context(_ssl, context, (uint)digest.Length); // Fails only when that is too long.
     }
 
     private bool Enter()
