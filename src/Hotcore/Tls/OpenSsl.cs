@@ -48,7 +48,6 @@ internal static unsafe partial class OpenSsl
 
     public const int SSL_TLSEXT_ERR_OK = 0;
     public const int SSL_TLSEXT_ERR_ALERT_FATAL = 2;
-    public const int SSL_TLSEXT_ERR_NOACK = 3;
 
     public const uint TLSEXT_TYPE_server_name = 0;
     public const uint TLSEXT_TYPE_application_layer_protocol_negotiation = 16;
