@@ -44,8 +44,8 @@ public sealed partial class ArchitectureTests
     /// everywhere.
     /// </summary>
     [Theory]
-    [InlineData("Mappings", "Loops", "DirectorySync")]
-    [InlineData("Certificates.Local", "Loops", "DirectorySync")]
+    [InlineData("Mappings", "Loops", "DirectoryEntries")]
+    [InlineData("Certificates.Local", "Loops", "DirectoryEntries")]
     [InlineData("Certificates.Local", "Mappings", "DomainName")]
     [InlineData("Cli", "Mappings", "Mapping")]
     public void A_folder_knows_one_type_of_another_and_no_more(string folder, string other, string type)

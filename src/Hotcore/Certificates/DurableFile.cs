@@ -50,7 +50,7 @@ internal static class DurableFile
         }
     }
 
-    public static void FlushFolderOf(string path) => DirectorySync.Flush(Path.GetDirectoryName(path)!);
+    public static void FlushFolderOf(string path) => DirectoryEntries.Flush(Path.GetDirectoryName(path)!);
 
     /// <summary>Renames a file that is no good, beside itself and over no other. Returns its new path.</summary>
     public static string SetAside(string path, DateTimeOffset now)

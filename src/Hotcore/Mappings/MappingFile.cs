@@ -219,7 +219,7 @@ internal sealed class MappingFile : IDisposable
         _file?.Dispose();
         (_file, _length, _lines, _compactBeyond) = (written.File, written.Length, lines, 0);
         _mustRewrite = true;
-        DirectorySync.Flush(_folder);
+        DirectoryEntries.Flush(_folder);
         _mustRewrite = false;
     }
 

@@ -17,9 +17,6 @@ internal sealed class OwnAuthorityFiles(
     // Each attempt that fails means that another process was quicker.
     private const int MaxAttempts = 10;
 
-    // Processes find out about each other by the files; threads of one need not.
-    private static readonly Lock Opening = new();
-
     private readonly string _certificatePath = Path.Combine(folder, "local-ca.pem");
     private readonly string _keyPath = Path.Combine(folder, "local-ca-key.pem");
 
@@ -27,11 +24,6 @@ internal sealed class OwnAuthorityFiles(
     /// <exception cref="IOException">The disk refuses.</exception>
     /// <exception cref="UnauthorizedAccessException">The folder or a file in it belongs to someone else.</exception>
     public LocalAuthority Open()
-    {
-        lock (Opening) return OpenOrMake();
-    }
-
-    private LocalAuthority OpenOrMake()
     {
         MakeFolder();
         for (int attempt = 0; attempt < MaxAttempts; attempt++)

@@ -39,21 +39,25 @@ internal static class SmallTextFile
     public static bool TryPutInPlace(string path, string text, UnixFileMode rights)
     {
         string beside = $"{path}.{Guid.NewGuid():N}{Beside}";
+        bool linked;
         try
         {
             Write(beside, text, rights);
-            // Links, then unlinks: of two that do this at once, one fails, and nothing is ever replaced.
-            File.Move(beside, path, overwrite: false);
+            linked = DirectoryEntries.TryLink(beside, path);
         }
-        catch (IOException)
+        catch (IOException) when (Path.Exists(path))
+        {
+            // Who was quicker has removed our file.
+            linked = false;
+        }
+        finally
         {
             // On a full disk, half a file only makes matters worse; and one with half a key is to stay nowhere.
             File.Delete(beside);
-            if (!Path.Exists(path)) throw;
-            return false;
         }
+        if (!linked) return false;
         RemoveLeftovers(path);
-        DirectorySync.Flush(Path.GetDirectoryName(path)!);
+        DirectoryEntries.Flush(Path.GetDirectoryName(path)!);
         return true;
     }
 
@@ -64,7 +68,7 @@ internal static class SmallTextFile
         string aside = $"{path}.damaged-{time}";
         for (int i = 2; Path.Exists(aside); i++) aside = $"{path}.damaged-{time}-{i}";
         Directory.Move(path, aside);
-        DirectorySync.Flush(Path.GetDirectoryName(path)!);
+        DirectoryEntries.Flush(Path.GetDirectoryName(path)!);
         return aside;
     }
 

@@ -143,7 +143,7 @@ internal sealed class SystemStore(string root, bool isPrivileged, string sudoCom
             file.Flush(flushToDisk: true);
         }
         File.Move(beside, path, overwrite: true);
-        DirectorySync.Flush(folder);
+        DirectoryEntries.Flush(folder);
     }
 
     /// <summary>A family of distributions: where CAs are put in, where gathered, and by what.</summary>
