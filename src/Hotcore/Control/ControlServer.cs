@@ -123,7 +123,7 @@ internal sealed class ControlServer : IAsyncDisposable
             ControlVerb.Version => _version,
             ControlVerb.List => ListingPage.Format(listed.Select(mapping => $"{mapping.Domain} {mapping.Port}")),
             ControlVerb.Status => _status.Summarize(),
-            ControlVerb.StatusOfDomains => ListingPage.Format(listed.Select(_status.Describe)),
+            ControlVerb.StatusOfDomains => ListingPage.Format(listed.Select(_status.DescribeAmongMany)),
             ControlVerb.StatusOfDomain => Describe(mappings, message.Domain!.Value),
             _ => throw new InvalidOperationException($"{message.Verb} does not only read"),
         };

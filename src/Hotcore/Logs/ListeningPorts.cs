@@ -5,7 +5,7 @@ namespace Hotcore.Logs;
 
 /// <summary>
 /// The TCP ports on which something of this machine can be reached over loopback, as /proc/net/tcp and tcp6 tell: no
-/// connection is made, which would disturb the app. Read a few times a second at most. Of any thread.
+/// connection is made, which would disturb the app. Of any thread.
 /// </summary>
 /// <remarks>
 /// The kernel lists the listening sockets first. Reading stops after them, so that this stays cheap with 100,000
@@ -21,19 +21,24 @@ internal sealed class ListeningPorts(TimeProvider clock, Action<string> log)
     private long _readAt;
     private bool _wasRead;
 
-    /// <summary>The ports as of now, or of a moment ago. The set is not changed afterwards.</summary>
-    public IReadOnlySet<int> Current
+    /// <summary>The ports as of a moment ago, read a few times a second at most. The set is not changed afterwards.</summary>
+    public IReadOnlySet<int> Recent
     {
         get
         {
-            lock (_gate)
-            {
-                if (_wasRead && clock.GetElapsedTime(_readAt) < Lifetime) return _ports;
-                _ports = Read();
-                _readAt = clock.GetTimestamp();
-                _wasRead = true;
-                return _ports;
-            }
+            lock (_gate) return _wasRead && clock.GetElapsedTime(_readAt) < Lifetime ? _ports : ReadNow();
+        }
+    }
+
+    /// <summary>Reads the ports as of now: who asks about an app started this instant is told so.</summary>
+    public IReadOnlySet<int> ReadNow()
+    {
+        lock (_gate)
+        {
+            _ports = Read();
+            _readAt = clock.GetTimestamp();
+            _wasRead = true;
+            return _ports;
         }
     }
 

@@ -62,9 +62,14 @@ internal sealed class StatusReport
     /// One line: <c>a.com 8080 upstream up certificate valid until … renews … made 2026-11-22T08:00:00Z</c>. What follows
     /// <c>because</c>, at its end, is text for people.
     /// </summary>
-    public string Describe(Mapping mapping)
+    public string Describe(Mapping mapping) => Describe(mapping, _ports.ReadNow());
+
+    /// <summary>The same for one domain of many; whether its port answers was seen a moment ago.</summary>
+    public string DescribeAmongMany(Mapping mapping) => Describe(mapping, _ports.Recent);
+
+    private string Describe(Mapping mapping, IReadOnlySet<int> ports)
     {
-        string upstream = IsUp(mapping, _ports.Current) ? "up" : "down";
+        string upstream = IsUp(mapping, ports) ? "up" : "down";
         string madeAt = MappingLine.FormatTime(mapping.MadeAt);
         CertificateWords certificate = KnownCertificates.Describe(mapping.Domain);
         string line = $"{mapping.Domain} {mapping.Port} upstream {upstream} certificate {certificate.State} made {madeAt}";
@@ -78,7 +83,7 @@ internal sealed class StatusReport
     /// </summary>
     private int CountAttention(MappingSnapshot mappings)
     {
-        IReadOnlySet<int> ports = _ports.Current;
+        IReadOnlySet<int> ports = _ports.Recent;
         lock (_gate)
         {
             if (_attention is { } known && known.Mappings == mappings && known.Ports == ports

@@ -19,10 +19,22 @@ public class ListeningPortsTests
         using var listener = new TcpListener(IPAddress.Parse(address), 0);
         listener.Start();
         int port = ((IPEndPoint)listener.LocalEndpoint).Port;
-        Assert.Contains(port, ports.Current);
+        Assert.Contains(port, ports.Recent);
         listener.Stop();
         clock.Advance(TimeSpan.FromSeconds(1));
-        Assert.DoesNotContain(port, ports.Current);
+        Assert.DoesNotContain(port, ports.Recent);
+    }
+
+    [Fact]
+    public void Who_reads_now_sees_what_began_to_listen_since()
+    {
+        var ports = new ListeningPorts(new ManualClock(), _ => { });
+        _ = ports.Recent;
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        int port = ((IPEndPoint)listener.LocalEndpoint).Port;
+        Assert.DoesNotContain(port, ports.Recent);
+        Assert.Contains(port, ports.ReadNow());
     }
 
     [Fact]
@@ -30,8 +42,8 @@ public class ListeningPortsTests
     {
         var clock = new ManualClock();
         var ports = new ListeningPorts(clock, _ => { });
-        IReadOnlySet<int> first = ports.Current;
+        IReadOnlySet<int> first = ports.Recent;
         clock.Advance(TimeSpan.FromMilliseconds(199));
-        Assert.Same(first, ports.Current);
+        Assert.Same(first, ports.Recent);
     }
 }
