@@ -1,7 +1,7 @@
 using Hotcore.Http;
 using Hotcore.Loops;
 
-namespace Hotcore.Proxying;
+namespace Hotcore.Proxying.Http1;
 
 /// <summary>
 /// Writes heads as they leave hotcore: the request as the upstream gets it, the response as an HTTP/1 client gets it. Field
