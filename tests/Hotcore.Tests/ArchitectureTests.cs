@@ -12,6 +12,7 @@ public sealed partial class ArchitectureTests
         ["Loops"] = [],
         ["Http"] = [],
         ["Http.Http1"] = ["Http"],
+        ["Http.Http2"] = ["Http", "Http.Http1"],
         ["Mappings"] = ["Loops"],
         ["Certificates.Local"] = ["Loops", "Mappings"],
         ["Tls"] = ["Loops"],
