@@ -1,5 +1,6 @@
 using Hotcore.Loops;
 using Hotcore.Proxying.Http1;
+using Hotcore.Proxying.Http2;
 using Hotcore.Tls;
 
 namespace Hotcore.Proxying;
@@ -61,7 +62,7 @@ internal sealed class ClientConnection
         {
             if (_tls is not null && !await ShakeHandsAsync(_tls))
                 return;
-            _session = new Http1Session(this);
+            _session = await IsHttp2Async() ? new Http2Session(this) : new Http1Session(this);
             await _session.RunAsync();
             // Closing over bytes that nobody has read is a reset, and would take back what the client has not read yet.
             if (_session.MustLinger || !Input.IsEmpty || Connection.Readable.IsSet)
@@ -124,6 +125,30 @@ internal sealed class ClientConnection
 
     private static async LoopTask<bool> ShakeHandsAsync(TlsConnection tls) =>
         await tls.HandshakeAsync(Timeouts.Handshake, Timeouts.FirstCertificate) && !tls.IsChallenge;
+
+    /// <summary>
+    /// Over TLS the handshake has settled it (RFC 7301); without, a client that knows that hotcore speaks HTTP/2 begins with the
+    /// preface (RFC 9113 3.3).
+    /// </summary>
+    private async LoopTask<bool> IsHttp2Async()
+    {
+        if (_tls is not null)
+            return _tls.SpeaksHttp2;
+        if (!await WaitForInputAsync(Timeouts.RequestHead))
+            return false;
+        var until = Connection.Loop.NowMilliseconds + Timeouts.RequestHead;
+        while (Preface.Match(Input.Unread) == PrefaceMatch.Beginning)
+        {
+            var received = Input.FillFrom(Connection);
+            if (received is 0 or Connection.Failed)
+                break;
+            if (received == Connection.WouldBlock
+                && await Connection.Readable.WaitAsync(Math.Max(0, until - Connection.Loop.NowMilliseconds)) != WaitResult.Ready)
+                break;
+        }
+
+        return Preface.Match(Input.Unread) == PrefaceMatch.Whole;
+    }
 
     /// <summary>Reads on for a little, so that the last answer is not lost to a reset (RFC 9112 9.6).</summary>
     private async LoopTask LingerAsync()

@@ -1,6 +1,7 @@
 using System.Net;
 using Hotcore.Loops;
 using Hotcore.Proxying.Http1;
+using Hotcore.Proxying.Http2;
 using Hotcore.Tls;
 
 namespace Hotcore.Proxying;
@@ -25,6 +26,7 @@ internal sealed class ProxyLoop : IDisposable
         Events = new EventLoop(report);
         Upstreams = new UpstreamPool(Events, activity, FreeDescriptors);
         Http1Exchanges = new ExchangePool<Http1Exchange>(Events, () => new Http1Exchange());
+        Http2Exchanges = new ExchangePool<Http2Exchange>(Events, () => new Http2Exchange(Events));
         _thread = new Thread(Events.Run) { Name = $"loop {number}", IsBackground = true };
     }
 
@@ -35,6 +37,11 @@ internal sealed class ProxyLoop : IDisposable
     public UpstreamPool Upstreams { get; }
 
     public ExchangePool<Http1Exchange> Http1Exchanges { get; }
+
+    public ExchangePool<Http2Exchange> Http2Exchanges { get; }
+
+    /// <summary>Made when the first client speaks HTTP/2.</summary>
+    public Http2Scratch Http2Scratch => field ??= new Http2Scratch();
 
     /// <summary>hotcore is stopping: answers are finished, connections are not kept.</summary>
     public bool IsDraining { get; private set; }
