@@ -60,6 +60,9 @@ internal sealed class Http2Output
         ScheduleFlush();
     }
 
+    /// <summary>Writes what a client begins with, before any frame.</summary>
+    public void WritePreface(ReadOnlySpan<byte> preface) => _filling.Append(preface);
+
     public void WriteReset(int streamId, ErrorCode error) => WriteNumber(FrameType.ResetStream, streamId, (uint)error);
 
     public void WriteWindowUpdate(int streamId, int increment) => WriteNumber(FrameType.WindowUpdate, streamId, (uint)increment);
