@@ -63,7 +63,7 @@ internal sealed class Http2Connection
     public Http2Connection(IHttp2Endpoint endpoint, Connection connection, ReceiveBuffer input, Http2Scratch scratch)
     {
         (_endpoint, Connection, _input, Scratch) = (endpoint, connection, input, scratch);
-        Output = new Http2Output(connection);
+        Output = new Http2Output(connection, endpoint.IsServer ? Timeouts.SilentClient : Timeouts.SilentUpstream);
         _assembly = new FieldBlockAssembly(connection.Loop.Buffers);
         _empty = new Readiness(connection.Loop);
     }

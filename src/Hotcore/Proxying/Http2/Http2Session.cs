@@ -93,6 +93,8 @@ internal sealed class Http2Session : ClientSession, IHttp2Endpoint
 
     public async LoopTask<bool> WaitForFramesAsync()
     {
+        if (_takesNoMore && _http2.StreamCount == 0)
+            return false;
         _isReading = true;
         if (_http2.StreamCount == 0)
             Client.Loop.BecomesIdle(Client);
@@ -100,8 +102,8 @@ internal sealed class Http2Session : ClientSession, IHttp2Endpoint
         var result = await Client.Connection.Readable.WaitAsync(patience);
         _isReading = false;
         Client.Loop.BecomesBusy(Client);
-        if (result == WaitResult.TimedOut && !_http2.IsMidFrame && _http2.StreamCount > 0)
-            return true; // It was idle for a while, and then was not.
+        if (result == WaitResult.TimedOut)
+            _http2.Output.WriteGoAway(_http2.LastStreamId, ErrorCode.NoError);
         return result == WaitResult.Ready;
     }
 
@@ -127,11 +129,11 @@ internal sealed class Http2Session : ClientSession, IHttp2Endpoint
             _patience.CreditAnswer();
         _http2.Close(exchange.Stream);
         Client.Loop.Http2Exchanges.Return(exchange);
-        if (_http2.StreamCount > 0)
+        if (_http2.StreamCount > 0 || !_isReading || Client.Connection.IsClosed)
             return;
         if (_takesNoMore)
-            Client.Connection.Close();
-        else if (_isReading && !Client.Connection.IsClosed)
+            Client.Connection.Readable.Cancel(); // Nothing is to come any more.
+        else
             BecomeIdle();
     }
 
@@ -228,9 +230,8 @@ internal sealed class Http2Session : ClientSession, IHttp2Endpoint
         _takesNoMore = true;
         Client.Connection.Loop.Timers.Remove(_drainDeadline);
         _http2.Output.WriteGoAway(_http2.LastStreamId, ErrorCode.NoError);
-        _http2.Output.Flush();
         if (_http2.StreamCount == 0)
-            Client.Connection.Close();
+            Client.Connection.Readable.Cancel();
     }
 
     private sealed class DrainDeadline(Http2Session session) : Deadline

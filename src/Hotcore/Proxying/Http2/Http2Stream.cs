@@ -134,8 +134,7 @@ internal sealed class Http2Stream
         var buffers = _connection.Connection.Loop.Buffers;
         _trailerBytes = lines.Length <= BufferPool.SmallBytes ? buffers.RentSmall() : buffers.RentLarge();
         lines.CopyTo(_trailerBytes);
-        foreach (ref readonly var field in section.Fields)
-            _ = Trailers.TryAdd(field); // As many as fitted there.
+        Trailers.CopyFrom(section);
         Trailers.Attach(_trailerBytes, 0);
         EndRemote();
     }
