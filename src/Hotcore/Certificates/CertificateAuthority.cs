@@ -73,7 +73,7 @@ internal sealed class CertificateAuthority(
     private void Pause(string why, TimeSpan asked)
     {
         DateTimeOffset now = clock.GetUtcNow();
-        DateTimeOffset until = now + RetrySchedule.WaitAfter(1, asked, Random.Shared);
+        DateTimeOffset until = now + RetrySchedule.WaitAfter(1, asked, concernsAllDomains: true, Random.Shared);
         var pause = new RenewalRecord { Failures = 1, FailedAt = now, NextTry = until, Failure = why };
         Volatile.Write(ref _pause, pause);
         records.SaveAuthority(pause);

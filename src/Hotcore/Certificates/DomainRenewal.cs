@@ -226,7 +226,9 @@ internal sealed class DomainRenewal(DomainName domain, RenewalParts parts, Task 
         RenewalRecord record = _facts.Record;
         DateTimeOffset now = parts.Clock.GetUtcNow();
         int failures = record.Failures + 1;
-        TimeSpan wait = RetrySchedule.WaitAfter(failures, (failure as AcmeFailure)?.RetryAfter, Random.Shared);
+        var refusal = failure as AcmeFailure;
+        TimeSpan wait = RetrySchedule.WaitAfter(
+            failures, refusal?.RetryAfter, refusal is { ConcernsAllDomains: true }, Random.Shared);
         bool isExpected = failure is AcmeFailure or IOException or UnauthorizedAccessException;
         string words = isExpected ? failure.Message : $"{failure.GetType().Name}: {failure.Message}";
         record = record with { Failures = failures, FailedAt = now, NextTry = now + wait, Failure = words };
