@@ -39,6 +39,9 @@ internal static unsafe partial class OpenSsl
     public const int SSL_ERROR_ZERO_RETURN = 6;
     public const int SSL_ERROR_WANT_CLIENT_HELLO_CB = 11;
 
+    public const int SSL_CB_LOOP = 0x01;
+    public const int SSL_CB_ALERT = 0x4000;
+
     public const int SSL_CLIENT_HELLO_SUCCESS = 1;
     public const int SSL_CLIENT_HELLO_ERROR = 0;
     public const int SSL_CLIENT_HELLO_RETRY = -1;
@@ -118,6 +121,9 @@ internal static unsafe partial class OpenSsl
     [LibraryImport(Ssl)]
     public static partial void SSL_CTX_set_client_hello_cb(
         nint context, delegate* unmanaged<nint, int*, void*, int> callback, void* argument);
+
+    [LibraryImport(Ssl)]
+    public static partial void SSL_CTX_set_info_callback(nint context, delegate* unmanaged<nint, int, int, void> callback);
 
     [LibraryImport(Ssl)]
     public static partial void SSL_CTX_set_alpn_select_cb(
