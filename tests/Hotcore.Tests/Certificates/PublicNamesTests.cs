@@ -1,4 +1,5 @@
 using Hotcore.Certificates.Acme;
+using Hotcore.Loops;
 using Hotcore.Mappings;
 using Xunit;
 
@@ -79,10 +80,21 @@ public sealed class PublicNamesTests : IDisposable
     [Fact]
     public async Task A_handshake_does_not_wait_for_a_certificate_that_never_comes()
     {
-        await using RunningRenewal running = Run(isPublic: true);
-        running.Renewal.Ensure(Private);
-        await running.Renewal.WhenSettled(Private);
-        Assert.False(running.Renewal.MayCome(Private));
+        using var mayAnswer = new ManualResetEventSlim();
+        _ca.Tamper = (_, right) =>
+        {
+            mayAnswer.Wait();
+            return right;
+        };
+        await using (RunningRenewal running = Run(isPublic: true))
+        {
+            running.Renewal.Ensure(Private);
+            Task settled = running.Renewal.WhenSettled(Private);
+            bool isSettled = await Task.WhenAny(settled, Task.Delay(RunningLoop.Limit)) == settled;
+            bool mayCome = running.Renewal.MayCome(Private);
+            mayAnswer.Set();
+            Assert.Equal((true, false), (isSettled, mayCome));
+        }
     }
 
     [Fact]
