@@ -29,6 +29,9 @@ internal sealed class ResponseHead
 
     public bool IsInterim => Status is >= 100 and < 200;
 
+    /// <summary>Content-Length must not stand in it (RFC 9110 8.6), whatever the upstream wrote.</summary>
+    public bool ForbidsLength => IsInterim || Status == 204;
+
     public void Clear()
     {
         Fields.Clear();

@@ -1,5 +1,6 @@
 using Hotcore.Loops;
 using Hotcore.Mappings;
+using Hotcore.Proxying.Http1;
 
 namespace Hotcore.Proxying;
 
@@ -16,19 +17,20 @@ internal sealed class UpstreamPool(EventLoop loop, PortActivity activity, Func<b
     /// A connection for one exchange, which owns it then; null when nothing answers at the mapping's port, or when
     /// <paramref name="exchange"/> was abandoned while it waited.
     /// </summary>
-    public LoopTask<UpstreamConnection?> TakeAsync(Mapping mapping, Exchange exchange)
+    public LoopTask<Upstream?> TakeAsync(Mapping mapping, Exchange exchange)
     {
         var port = PortOf(mapping.Port);
         return port.TakeIdle(surelyAlive: !exchange.MayBeSentAgain) is { } idle
-            ? new LoopTask<UpstreamConnection?>(idle)
+            ? new LoopTask<Upstream?>(idle)
             : OpenOrWaitAsync(port, mapping, exchange);
     }
 
     /// <summary>Takes back a connection whose exchange ended cleanly.</summary>
-    public void Return(UpstreamConnection upstream)
+    public void Return(Upstream upstream)
     {
-        activity.Answered(upstream.Port.Number, loop.NowMilliseconds);
-        upstream.Port.Return(upstream);
+        var http1 = (Http1Upstream)upstream;
+        activity.Answered(http1.Port.Number, loop.NowMilliseconds);
+        http1.Port.Return(http1);
         _sweep ??= new IdleSweep(loop, this);
         _sweep.Begin();
     }
@@ -43,7 +45,7 @@ internal sealed class UpstreamPool(EventLoop loop, PortActivity activity, Func<b
         return port;
     }
 
-    private async LoopTask<UpstreamConnection?> OpenOrWaitAsync(UpstreamPort port, Mapping mapping, Exchange exchange)
+    private async LoopTask<Upstream?> OpenOrWaitAsync(UpstreamPort port, Mapping mapping, Exchange exchange)
     {
         if (await port.OpenAsync() is { } opened)
             return opened;

@@ -1,4 +1,5 @@
 using Hotcore.Loops;
+using Hotcore.Proxying.Http1;
 
 namespace Hotcore.Proxying;
 
@@ -10,7 +11,7 @@ internal sealed class UpstreamPort(int number, EventLoop loop, PortActivity acti
 {
     private const int MostIdle = 512;
 
-    private readonly LinkedList<UpstreamConnection> _idle = new();
+    private readonly LinkedList<Http1Upstream> _idle = new();
     private readonly List<Readiness> _waiting = [];
     private bool _prefersIPv6;
     private bool _isProbing;
@@ -20,7 +21,7 @@ internal sealed class UpstreamPort(int number, EventLoop loop, PortActivity acti
     public bool HasIdle => _idle.Count > 0;
 
     /// <summary>Takes the connection that was used last, or null. With <paramref name="surelyAlive"/>, only one that was used a moment ago.</summary>
-    public UpstreamConnection? TakeIdle(bool surelyAlive)
+    public Http1Upstream? TakeIdle(bool surelyAlive)
     {
         while (_idle.First is { } node)
         {
@@ -37,7 +38,7 @@ internal sealed class UpstreamPort(int number, EventLoop loop, PortActivity acti
     }
 
     /// <summary>Takes a connection back that has finished its exchange cleanly.</summary>
-    public void Return(UpstreamConnection upstream)
+    public void Return(Http1Upstream upstream)
     {
         if (_idle.Count >= MostIdle)
         {
@@ -45,17 +46,14 @@ internal sealed class UpstreamPort(int number, EventLoop loop, PortActivity acti
             return;
         }
 
-        upstream.Input.Release();
-        upstream.Output.Release();
-        upstream.IdleSince = loop.NowMilliseconds;
-        upstream.IdleSinceRound = loop.Round;
+        upstream.BecomeIdle();
         _idle.AddFirst(upstream.IdleNode);
     }
 
     /// <summary>A connection is being closed: it is no longer among the idle ones.</summary>
-    public void Forget(UpstreamConnection upstream)
+    public void Forget(Http1Upstream upstream)
     {
-        if (upstream.IsIdle)
+        if (upstream.IdleNode.List is not null)
             _idle.Remove(upstream.IdleNode);
     }
 
@@ -76,7 +74,7 @@ internal sealed class UpstreamPort(int number, EventLoop loop, PortActivity acti
     }
 
     /// <summary>Opens a connection to 127.0.0.1, or to ::1 where only that answers; null when neither does.</summary>
-    public async LoopTask<UpstreamConnection?> OpenAsync()
+    public async LoopTask<Http1Upstream?> OpenAsync()
     {
         var overIPv6 = _prefersIPv6;
         var connection = await ConnectAsync(overIPv6);
@@ -90,14 +88,14 @@ internal sealed class UpstreamPort(int number, EventLoop loop, PortActivity acti
             return null;
         _prefersIPv6 = overIPv6;
         activity.Answered(Number, loop.NowMilliseconds);
-        return new UpstreamConnection(this, connection);
+        return new Http1Upstream(this, connection);
     }
 
     /// <summary>
     /// Waits until the port answers, or until <paramref name="until"/> on the loop's clock. All who wait share one probe.
     /// <paramref name="wait"/> is the caller's, for calling the wait off.
     /// </summary>
-    public async LoopTask<UpstreamConnection?> WaitForAnswerAsync(Readiness wait, long until)
+    public async LoopTask<Http1Upstream?> WaitForAnswerAsync(Readiness wait, long until)
     {
         while (loop.NowMilliseconds < until)
         {
