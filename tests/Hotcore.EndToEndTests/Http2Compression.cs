@@ -112,13 +112,13 @@ public class Http2Compression(SharedHotcore shared) : HotcoreTest(shared)
         // All that a value may be of: RFC 9110 5.5.
         var all = string.Concat(Enumerable.Range('!', 94).Concat(Enumerable.Range(0x80, 128)).Select(c => (char)c));
 
-        for (var i = 0; i < all.Length; i++)
+        // Turned, so that each code stands at several places within a byte.
+        for (var i = 1; i < all.Length; i += 20)
         {
             var value = all[i..] + " \t" + all[..i];
-            if (i % 20 != 0)
-                continue;
-            await client.Send(Headers(client.NextStream(), [.. Http2Client.Head(domain), .. Hpack.HuffmanField("x-all", value)]));
-            await client.Until(() => client.Stream(client.NextStream() - 2).IsOver, "an answer");
+            var stream = client.NextStream();
+            await client.Send(Headers(stream, [.. Http2Client.Head(domain), .. Hpack.HuffmanField("x-all", value)]));
+            await client.ReadAnswerOf(stream);
             Assert.Equal(value, upstream.Requests[^1].Fields["X-All"]);
         }
     }

@@ -115,23 +115,7 @@ public sealed class Http2Client : IAsyncDisposable
     }
 
     /// <summary>Sends frames, with no other frame between them. What cannot be sent shows in how the connection ended.</summary>
-    public async Task Send(params Http2Frame[] frames)
-    {
-        await _sending.WaitAsync();
-        try
-        {
-            lock (_lock)
-            {
-                foreach (var frame in frames)
-                    Note(frame);
-            }
-            await Write(Http2Frame.Bytes(frames));
-        }
-        finally
-        {
-            _sending.Release();
-        }
-    }
+    public Task Send(params Http2Frame[] frames) => Send([], frames);
 
     /// <summary>Sends bytes that may be no frames; the client's own account of windows and settings knows nothing of them.</summary>
     public async Task SendRaw(byte[] bytes)
@@ -304,10 +288,28 @@ public sealed class Http2Client : IAsyncDisposable
 
     private async Task Begin()
     {
-        await Write(Encoding.Latin1.GetBytes(Http2Frame.Preface));
-        await Send(Http2Frame.Settings(_options.Settings));
+        // Together: what this client reads, and answers by itself, could come between them.
+        await Send(Encoding.Latin1.GetBytes(Http2Frame.Preface), [Http2Frame.Settings(_options.Settings)]);
         if (_options.Reads)
             await Expect(frame => frame.Type == Http2FrameType.Settings && !frame.IsAck, "the server's SETTINGS");
+    }
+
+    private async Task Send(byte[] before, Http2Frame[] frames)
+    {
+        await _sending.WaitAsync();
+        try
+        {
+            lock (_lock)
+            {
+                foreach (var frame in frames)
+                    Note(frame);
+            }
+            await Write((byte[])[.. before, .. Http2Frame.Bytes(frames)]);
+        }
+        finally
+        {
+            _sending.Release();
+        }
     }
 
     private bool IsSendable(Http2Stream stream, int left) =>
@@ -479,7 +481,7 @@ public sealed class Http2Client : IAsyncDisposable
         _receiveWindow -= length;
         if (_receiveWindow < 0 && length > 0)
             throw new MalformedMessageException($"DATA {-_receiveWindow} beyond the window of the connection");
-        stream.AddData(Unpadded(frame).ToArray(), length, frame.EndsStream);
+        stream.AddData(Unpadded(frame).ToArray(), length, StatedGrowth(), frame.EndsStream);
         if (!_options.GrantsWindows)
             return;
         _owed += length;
@@ -495,6 +497,13 @@ public sealed class Http2Client : IAsyncDisposable
             stream.Owed = 0;
         }
     }
+
+    /// <summary>A larger window may be used as soon as it was stated, a smaller one is in force once it is acknowledged.</summary>
+    private long StatedGrowth() => _unacknowledged.SelectMany(SettingsOf)
+        .Where(setting => setting.Name == Http2Setting.InitialWindowSize)
+        .Select(setting => setting.Value - _initialReceiveWindow)
+        .Append(0)
+        .Max();
 
     private void ReceiveBlock(Http2Frame frame, ReadOnlySpan<byte> fragment)
     {

@@ -69,13 +69,13 @@ public sealed class Http2Stream(uint id)
             End();
     }
 
-    public void AddData(ReadOnlyMemory<byte> data, int withPadding, bool endsStream)
+    public void AddData(ReadOnlyMemory<byte> data, int withPadding, long moreWindow, bool endsStream)
     {
         ExpectMore("DATA");
         if (Head == null)
             throw new MalformedMessageException($"DATA before the head on stream {Id}");
         ReceiveWindow -= withPadding;
-        if (ReceiveWindow < 0 && withPadding > 0)
+        if (ReceiveWindow + moreWindow < 0 && withPadding > 0)
             throw new MalformedMessageException($"DATA {-ReceiveWindow} beyond the window of stream {Id}");
         BodyLength += data.Length;
         DataFrames++;
