@@ -99,6 +99,37 @@ public class Http2Attacks(SharedHotcore shared) : HotcoreTest(shared)
     }
 
     [Theory]
+    [InlineData("reset")]
+    [InlineData("WINDOW_UPDATE of nothing")]
+    [InlineData("window beyond 31 bits")]
+    public async Task Requests_given_up_once_they_reached_the_upstream_end_in_GOAWAY(string name)
+    {
+        const int perRound = 50;
+        await using var siege = await Http2Siege.Begin(Hotcore);
+        await using var client = await Http2Client.Connect(Hotcore.Http);
+        var round = 0;
+
+        for (uint first = 1; round < 200 && client.GoAway == null && client.End == null; round++, first += 2 * perRound)
+        {
+            var streams = Enumerable.Range(0, perRound).Select(i => first + (uint)(2 * i)).ToArray();
+            await client.SendRaw(Bytes(streams.Select(stream => Headers(stream, Http2Client.Head(siege.Domain, "/held")))));
+            // Time enough for a part of them to get there.
+            await Task.Delay(5);
+            await client.SendRaw(Bytes(streams.Select(stream => name switch
+            {
+                "reset" => RstStream(stream),
+                "WINDOW_UPDATE of nothing" => WindowUpdate(stream, 0),
+                _ => WindowUpdate(stream, 0x7fffffff),
+            })));
+        }
+
+        TestContext.Current.TestOutputHelper?.WriteLine($"{round} rounds of {perRound}");
+        await client.ExpectConnectionError(EnhanceYourCalm, ProtocolError);
+        Assert.True(name == "WINDOW_UPDATE of nothing" || client.GoAway!.Error == EnhanceYourCalm, $"{client.GoAway}");
+        await siege.ExpectNoHarm(MostStreams(client));
+    }
+
+    [Theory]
     [MemberData(nameof(FrameFloodNames))]
     public async Task Frames_that_carry_nothing_end_in_GOAWAY(string name)
     {
@@ -266,7 +297,7 @@ public class Http2Attacks(SharedHotcore shared) : HotcoreTest(shared)
     }
 
     [Fact]
-    public async Task A_thousand_connections_that_say_little_cost_little()
+    public async Task Hundreds_of_connections_that_say_little_cost_little()
     {
         await using var siege = await Http2Siege.Begin(Hotcore);
         var clients = new List<RawClient>();

@@ -566,7 +566,7 @@ public sealed class Http2Client : IAsyncDisposable
     private void ReceiveWindow(Http2Frame frame)
     {
         var window = frame.Stream == 0 ? SendWindow += frame.Number : Known(frame).SendWindow += frame.Number;
-        if (window > LargestWindow)
+        if (window > LargestWindow && !_hasSentRaw)
             throw new MalformedMessageException($"{frame} makes a window of {window}");
     }
 
