@@ -19,8 +19,8 @@ public sealed partial class ArchitectureTests
         ["Certificates"] = ["Certificates.Acme", "Loops", "Mappings", "Tls"],
         ["Certificates.Acme"] = ["Certificates", "Mappings", Root],
         ["Proxying"] =
-            ["Certificates", "Http", "Http.Http1", "Loops", "Mappings", "Proxying.Http1", "Proxying.Http2", "Tls"],
-        ["Proxying.Http1"] = ["Http", "Http.Http1", "Loops", "Proxying"],
+            ["Certificates", "Http", "Http.Http1", "Http.Http2", "Loops", "Mappings", "Proxying.Http1", "Proxying.Http2", "Tls"],
+        ["Proxying.Http1"] = ["Http", "Http.Http1", "Http.Http2", "Loops", "Proxying"],
         ["Proxying.Http2"] = ["Http", "Http.Http1", "Http.Http2", "Loops", "Proxying"],
         ["Logs"] = ["Mappings"],
         ["Control"] = ["Mappings", "Logs"],

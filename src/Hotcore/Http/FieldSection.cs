@@ -42,6 +42,13 @@ internal sealed class FieldSection
         return true;
     }
 
+    /// <summary>Becomes the same section over the same bytes.</summary>
+    public void CopyFrom(FieldSection other)
+    {
+        other.Fields.CopyTo(_fields);
+        (Count, _bytes, _start) = (other.Count, other._bytes, other._start);
+    }
+
     /// <summary>Forgets every line of that name; the others keep their order.</summary>
     public void RemoveAll(KnownField known)
     {

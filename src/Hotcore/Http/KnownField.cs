@@ -9,6 +9,7 @@ internal enum KnownField : byte
     Accept,
     Connection,
     ContentLength,
+    ContentType,
     Cookie,
     Expect,
     Forwarded,
@@ -56,6 +57,7 @@ internal static class FieldNames
         10 => (name[0] | 0x20) == 'c'
             ? Match(name, "connection"u8, KnownField.Connection)
             : Match(name, "keep-alive"u8, KnownField.KeepAlive),
+        12 => Match(name, "content-type"u8, KnownField.ContentType),
         14 => (name[0] | 0x20) == 'c'
             ? Match(name, "content-length"u8, KnownField.ContentLength)
             : Match(name, "http2-settings"u8, KnownField.Http2Settings),

@@ -62,7 +62,9 @@ internal sealed class ClientConnection
         {
             if (_tls is not null && !await ShakeHandsAsync(_tls))
                 return;
-            _session = await IsHttp2Async() ? new Http2Session(this) : new Http1Session(this);
+            _session = await ChooseSessionAsync();
+            if (_session is null)
+                return;
             await _session.RunAsync();
             // Closing over bytes that nobody has read is a reset, and would take back what the client has not read yet.
             if (_session.MustLinger || !Input.IsEmpty || Connection.Readable.IsSet)
@@ -127,27 +129,27 @@ internal sealed class ClientConnection
         await tls.HandshakeAsync(Timeouts.Handshake, Timeouts.FirstCertificate) && !tls.IsChallenge;
 
     /// <summary>
-    /// Over TLS the handshake has settled it (RFC 7301); without, a client that knows that hotcore speaks HTTP/2 begins with the
-    /// preface (RFC 9113 3.3).
+    /// Over TLS the handshake has settled the protocol (RFC 7301); without, a client that knows that hotcore speaks HTTP/2 begins
+    /// with the preface (RFC 9113 3.3). Null when the client has nothing to say.
     /// </summary>
-    private async LoopTask<bool> IsHttp2Async()
+    private async LoopTask<ClientSession?> ChooseSessionAsync()
     {
         if (_tls is not null)
-            return _tls.SpeaksHttp2;
+            return _tls.SpeaksHttp2 ? new Http2Session(this) : new Http1Session(this);
         if (!await WaitForInputAsync(Timeouts.RequestHead))
-            return false;
+            return null;
         var until = Connection.Loop.NowMilliseconds + Timeouts.RequestHead;
         while (Preface.Match(Input.Unread) == PrefaceMatch.Beginning)
         {
             var received = Input.FillFrom(Connection);
             if (received is 0 or Connection.Failed)
-                break;
+                return null;
             if (received == Connection.WouldBlock
                 && await Connection.Readable.WaitAsync(Math.Max(0, until - Connection.Loop.NowMilliseconds)) != WaitResult.Ready)
-                break;
+                return null;
         }
 
-        return Preface.Match(Input.Unread) == PrefaceMatch.Whole;
+        return Preface.Match(Input.Unread) == PrefaceMatch.Whole ? new Http2Session(this) : new Http1Session(this);
     }
 
     /// <summary>Reads on for a little, so that the last answer is not lost to a reset (RFC 9112 9.6).</summary>

@@ -1,4 +1,5 @@
 using Hotcore.Http;
+using Hotcore.Http.Http2;
 using Hotcore.Loops;
 
 namespace Hotcore.Proxying;
@@ -43,6 +44,9 @@ internal abstract class Exchange
 
     public bool WantsUpgrade { get; private set; }
 
+    /// <summary>It is a gRPC call: its upstream speaks HTTP/2.</summary>
+    public bool IsGrpc { get; private set; }
+
     /// <summary>Sending it a second time does no harm, and all of it is at hand: idempotent (RFC 9110 9.2.2), without a body.</summary>
     public bool MayBeSentAgain { get; private set; }
 
@@ -68,7 +72,9 @@ internal abstract class Exchange
     public abstract bool TryTakeBackAnswer();
 
     /// <summary>The answer ended so: true when the client may send another request.</summary>
-    public abstract bool EndAnswer(BodyCopyResult result);
+    /// <param name="result">How its body ended.</param>
+    /// <param name="reason">Why, where it broke off.</param>
+    public abstract bool EndAnswer(BodyCopyResult result, ErrorCode reason);
 
     /// <summary>Whether <see cref="Response"/> switches to a protocol that the client asked for, as it must (RFC 9110 7.8).</summary>
     public abstract bool IsAgreed();
@@ -78,6 +84,11 @@ internal abstract class Exchange
 
     /// <summary>Ends the client's side in a way that cannot be taken for a proper end.</summary>
     public abstract void CutOff();
+
+    /// <summary>
+    /// The app called the exchange off before it answered: tells the client so, where its protocol has words for that.
+    /// </summary>
+    public virtual bool TryPassReset(ErrorCode error) => false;
 
     /// <summary>Answers with a page of hotcore's own; true when the client may send another request.</summary>
     public LoopTask<bool> AnswerAsync(ErrorPage page) => AnswerAsync(page.ToAnswer(WantsHtml));
@@ -90,7 +101,7 @@ internal abstract class Exchange
         answer.Fill(Response, AnswersHead);
         BeginAnswer();
         var isSent = (AnswersHead || await AnswerBody.SendAsync(answer.Body)) && await AnswerBody.EndAsync(NoFields);
-        return EndAnswer(isSent ? BodyCopyResult.Complete : BodyCopyResult.SinkFailed);
+        return EndAnswer(isSent ? BodyCopyResult.Complete : BodyCopyResult.SinkFailed, ErrorCode.InternalError);
     }
 
     /// <summary>Something of this upstream's answer has gone to the client already.</summary>
@@ -118,7 +129,7 @@ internal abstract class Exchange
         Client = client;
         BeganAt = client.Connection.Loop.NowMilliseconds;
         Request.Clear();
-        (AnswersHead, WantsHtml, HasBody, WantsUpgrade, MayBeSentAgain) = (false, false, false, false, false);
+        (AnswersHead, WantsHtml, HasBody, WantsUpgrade, IsGrpc, MayBeSentAgain) = (false, false, false, false, false, false);
         (HasHead, HasSentRequest, HasBegunAnswer, IsAbandoned, Upstream, _hold) = (false, false, false, false, null, null);
     }
 
@@ -130,17 +141,12 @@ internal abstract class Exchange
         HasBody = Request.HasBody;
         WantsUpgrade = Request.WantsUpgrade;
         MayBeSentAgain = !HasBody && !WantsUpgrade && Request.IsIdempotent;
-        WantsHtml = AcceptsHtml();
-    }
-
-    private bool AcceptsHtml()
-    {
         foreach (ref readonly var field in Request.Fields.Fields)
         {
-            if (field.Known == KnownField.Accept && Request.Fields.Value(field).IndexOf("text/html"u8) >= 0)
-                return true;
+            if (field.Known == KnownField.Accept)
+                WantsHtml |= Request.Fields.Value(field).IndexOf("text/html"u8) >= 0;
+            else if (field.Known == KnownField.ContentType)
+                IsGrpc = !WantsUpgrade && Request.Fields.Value(field).StartsWith("application/grpc"u8);
         }
-
-        return false;
     }
 }

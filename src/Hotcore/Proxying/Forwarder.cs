@@ -48,7 +48,9 @@ internal static class Forwarder
         var isSwitching = received == HeadResult.Complete && exchange.Response.Status == 101;
         if (received == HeadResult.Malformed || (isSwitching && !(exchange.WantsUpgrade && exchange.IsAgreed())))
             return FailAsync(exchange, ErrorPage.BadAnswer(mapping), upstream, sending);
-        if (received == HeadResult.Died)
+        if (received == HeadResult.CalledOff && exchange.TryPassReset(upstream.ResetCode))
+            return EndCalledOffAsync(exchange, upstream, sending);
+        if (received is HeadResult.Died or HeadResult.CalledOff)
             return FailAsync(exchange, ErrorPage.NoAnswer(mapping), upstream, sending);
         return isSwitching
             ? TunnelAsync(exchange, upstream, sending)
@@ -97,6 +99,7 @@ internal static class Forwarder
         upstream.BeginBody(exchange.Response);
         exchange.BeginAnswer();
         var result = await BodyCopier.CopyAsync(upstream.ResponseBody, exchange.AnswerBody, exchange.Loop.Events);
+        var reason = upstream.ResetCode;
         if (result == BodyCopyResult.Complete && exchange.HasSentRequest && upstream.IsReusable(exchange.Response))
         {
             await sending; // Complete already: awaiting it gives its state back.
@@ -110,7 +113,7 @@ internal static class Forwarder
         exchange.Upstream = null;
         if (result == BodyCopyResult.SourceInvalid && exchange.TryTakeBackAnswer())
             return await exchange.AnswerAsync(ErrorPage.BadAnswer(mapping)); // There is still time to say so.
-        return exchange.EndAnswer(result);
+        return exchange.EndAnswer(result, reason);
     }
 
     /// <summary>The upstream agreed to another protocol: passes that on, then bytes (RFC 9110 7.8).</summary>
@@ -121,6 +124,14 @@ internal static class Forwarder
         upstream.BeginTunnel();
         await Tunnel.RunAsync(exchange, upstream);
         upstream.Close();
+        exchange.Upstream = null;
+        return false;
+    }
+
+    private static async LoopTask<bool> EndCalledOffAsync(
+        Exchange exchange, Upstream upstream, LoopTask<BodyCopyResult> sending)
+    {
+        await EndAsync(exchange, upstream, sending);
         exchange.Upstream = null;
         return false;
     }

@@ -24,7 +24,7 @@ internal sealed class ProxyLoop : IDisposable
         Router = router;
         _budget = budget;
         Events = new EventLoop(report);
-        Upstreams = new UpstreamPool(Events, activity, FreeDescriptors);
+        Upstreams = new UpstreamPool(this, Events, activity);
         Http1Exchanges = new ExchangePool<Http1Exchange>(Events, () => new Http1Exchange());
         Http2Exchanges = new ExchangePool<Http2Exchange>(Events, () => new Http2Exchange(Events));
         _thread = new Thread(Events.Run) { Name = $"loop {number}", IsBackground = true };

@@ -1,4 +1,5 @@
 using Hotcore.Http;
+using Hotcore.Http.Http2;
 using Hotcore.Loops;
 
 namespace Hotcore.Proxying;
@@ -14,14 +15,19 @@ internal enum HeadResult
 
     /// <summary>What came is not an answer, or only part of one.</summary>
     Malformed,
+
+    /// <summary>The app called the exchange off, where its protocol has words for that (RFC 9113 8.1).</summary>
+    CalledOff,
 }
 
 /// <summary>
 /// What serves one exchange at a time: a connection to an app's port, or one stream of such a connection. Lent by the
 /// <see cref="UpstreamPool"/>; whoever took it settles it with <see cref="UpstreamPool.Return"/> or <see cref="Close"/>.
 /// </summary>
-internal abstract class Upstream
+internal abstract class Upstream(UpstreamPort port)
 {
+    public UpstreamPort Port { get; } = port;
+
     /// <summary>Takes the request's body, after <see cref="BeginRequest"/>.</summary>
     public abstract BodySink RequestBody { get; }
 
@@ -40,8 +46,14 @@ internal abstract class Upstream
     /// <summary>The upstream agreed to leave HTTP behind: the bodies are the bytes that pass from then on.</summary>
     public abstract void BeginTunnel();
 
+    /// <summary>Why the app broke off, where its protocol says so.</summary>
+    public virtual ErrorCode ResetCode => ErrorCode.InternalError;
+
     /// <summary>The answer is complete and the upstream could serve another exchange.</summary>
     public abstract bool IsReusable(ResponseHead response);
+
+    /// <summary>The exchange ended cleanly: it is free for another one.</summary>
+    public abstract void Return();
 
     /// <summary>It died before it answered: what else is kept to the same port is no better.</summary>
     public abstract void DistrustSiblings();

@@ -1,6 +1,5 @@
 using Hotcore.Loops;
 using Hotcore.Mappings;
-using Hotcore.Proxying.Http1;
 
 namespace Hotcore.Proxying;
 
@@ -8,7 +7,7 @@ namespace Hotcore.Proxying;
 /// The connections of one loop to the apps: kept-alive ones are taken again, new ones opened, and a request for a port that
 /// refuses for a moment waits for it (a deploy, a restart). Belongs to one loop.
 /// </summary>
-internal sealed class UpstreamPool(EventLoop loop, PortActivity activity, Func<bool> freeDescriptors)
+internal sealed class UpstreamPool(ProxyLoop owner, EventLoop loop, PortActivity activity)
 {
     private readonly Dictionary<int, UpstreamPort> _ports = [];
     private IdleSweep? _sweep;
@@ -20,17 +19,16 @@ internal sealed class UpstreamPool(EventLoop loop, PortActivity activity, Func<b
     public LoopTask<Upstream?> TakeAsync(Mapping mapping, Exchange exchange)
     {
         var port = PortOf(mapping.Port);
-        return port.TakeIdle(surelyAlive: !exchange.MayBeSentAgain) is { } idle
-            ? new LoopTask<Upstream?>(idle)
+        return port.Take(exchange) is { } kept
+            ? new LoopTask<Upstream?>(kept)
             : OpenOrWaitAsync(port, mapping, exchange);
     }
 
-    /// <summary>Takes back a connection whose exchange ended cleanly.</summary>
+    /// <summary>Takes back what served an exchange that ended cleanly.</summary>
     public void Return(Upstream upstream)
     {
-        var http1 = (Http1Upstream)upstream;
-        activity.Answered(http1.Port.Number, loop.NowMilliseconds);
-        http1.Port.Return(http1);
+        activity.Answered(upstream.Port.Number, loop.NowMilliseconds);
+        upstream.Return();
         _sweep ??= new IdleSweep(loop, this);
         _sweep.Begin();
     }
@@ -41,16 +39,16 @@ internal sealed class UpstreamPool(EventLoop loop, PortActivity activity, Func<b
     private UpstreamPort PortOf(int number)
     {
         if (!_ports.TryGetValue(number, out var port))
-            _ports[number] = port = new UpstreamPort(number, loop, activity, freeDescriptors);
+            _ports[number] = port = new UpstreamPort(number, owner, loop, activity);
         return port;
     }
 
     private async LoopTask<Upstream?> OpenOrWaitAsync(UpstreamPort port, Mapping mapping, Exchange exchange)
     {
-        if (await port.OpenAsync() is { } opened)
+        if (await port.OpenAsync(exchange) is { } opened)
             return opened;
         return IsWorthWaitingFor(mapping) && !exchange.IsAbandoned
-            ? await port.WaitForAnswerAsync(exchange.BeginHold(loop), exchange.BeganAt + Timeouts.Hold)
+            ? await port.WaitForAnswerAsync(exchange, exchange.BeganAt + Timeouts.Hold)
             : null;
     }
 

@@ -34,7 +34,7 @@ internal static class HpackStaticTable
 
     private static readonly HpackLine[] LineLengths = [default, .. Fields.Select(Measure)];
 
-    // From a name's hash to its first index; 0 where there is none. The next slots are for names that meet in one.
+    // From a name's hash to its first index; 0 where there is none. Were two names to meet, the second has the next free slot.
     private static readonly byte[] IndexByHash = BuildIndexByHash();
 
     /// <summary>The field's whole line; empty at 0, where no field is.</summary>
@@ -48,7 +48,7 @@ internal static class HpackStaticTable
     {
         if (name.IsEmpty)
             return 0;
-        for (var slot = Hash(name); ; slot = (slot + 1) % Slots)
+        for (var slot = Hash(name); ; slot = (slot + 1) & (Slots - 1))
         {
             int index = IndexByHash[slot];
             if (index == 0 || Ascii.EqualsIgnoreCase(name, Name(index)))
@@ -86,8 +86,9 @@ internal static class HpackStaticTable
         return new HpackLine(nameLength, field.Length - nameLength - 2);
     }
 
+    /// <summary>Chosen so that no two names of the table meet. The bit is what upper and lower case differ in.</summary>
     private static int Hash(ReadOnlySpan<byte> name) =>
-        (name.Length * 29 + (name[0] | 0x20) * 7 + (name[^1] | 0x20) * 3) % Slots;
+        (name.Length + (name[0] | 0x20) * 10 + (name[^1] | 0x20) * 4) & (Slots - 1);
 
     private static byte[] BuildIndexByHash()
     {
@@ -98,7 +99,7 @@ internal static class HpackStaticTable
                 continue;
             var slot = Hash(Name(index));
             while (indices[slot] != 0)
-                slot = (slot + 1) % Slots;
+                slot = (slot + 1) & (Slots - 1);
             indices[slot] = (byte)index;
         }
 

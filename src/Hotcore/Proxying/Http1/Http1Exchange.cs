@@ -1,5 +1,6 @@
 using Hotcore.Http;
 using Hotcore.Http.Http1;
+using Hotcore.Http.Http2;
 using Hotcore.Loops;
 
 namespace Hotcore.Proxying.Http1;
@@ -79,7 +80,7 @@ internal sealed class Http1Exchange : Exchange
         return true;
     }
 
-    public override bool EndAnswer(BodyCopyResult result)
+    public override bool EndAnswer(BodyCopyResult result, ErrorCode reason)
     {
         if (result != BodyCopyResult.Complete && _answerFraming == BodyFraming.UntilClose)
             CutOff(); // A mere end would make it a whole one.

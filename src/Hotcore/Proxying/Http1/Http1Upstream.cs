@@ -17,8 +17,8 @@ internal sealed class Http1Upstream : Upstream
     private readonly Http1BodySink _requestBody = new(Timeouts.SilentUpstream);
 
     public Http1Upstream(UpstreamPort port, Connection connection)
+        : base(port)
     {
-        Port = port;
         Connection = connection;
         _input = new ReceiveBuffer(connection.Loop.Buffers);
         _output = new SendBuffer(connection.Loop.Buffers);
@@ -26,8 +26,6 @@ internal sealed class Http1Upstream : Upstream
         // An idle upstream has nothing to say but goodbye; anything else would be taken for the next client's answer.
         connection.WhenUnawaitedInput = CloseIfIdle;
     }
-
-    public UpstreamPort Port { get; }
 
     public Connection Connection { get; }
 
@@ -93,6 +91,8 @@ internal sealed class Http1Upstream : Upstream
 
     public override bool IsReusable(ResponseHead response) =>
         response.IsPersistent && _input.IsEmpty && !Connection.PeerHasFinished;
+
+    public override void Return() => Port.Return(this);
 
     public override void DistrustSiblings() => Port.CloseIdle();
 

@@ -1,5 +1,6 @@
 using Hotcore.Http;
 using Hotcore.Http.Http2;
+using Hotcore.Loops;
 
 namespace Hotcore.Proxying.Http2;
 
@@ -40,6 +41,36 @@ internal static class FieldEncoder
         return length;
     }
 
+    /// <summary>
+    /// Encodes a request head for an app that speaks HTTP/2: with hotcore's forwarded fields, and, of what belongs to a
+    /// connection, with "te: trailers" alone, which gRPC asks for.
+    /// </summary>
+    public static int EncodeRequest(byte[] scratch, RequestHead request, ForwardedFields forwarded, SendBuffer lines)
+    {
+        var length = Write(scratch, 0, ":method"u8, request.Method);
+        length += Write(scratch, length, ":scheme"u8, "http"u8);
+        length += Write(scratch, length, ":authority"u8, request.Authority);
+        length += WritePath(scratch, length, request.Target);
+        foreach (ref readonly var field in request.Fields.Fields)
+        {
+            if (field.Known == KnownField.TE && ListValue.Contains(request.Fields.Value(field), "trailers"u8))
+                length += Write(scratch, length, "te"u8, "trailers"u8);
+            else if (field.Known != KnownField.Host && !forwarded.Replaces(field.Known)
+                && !HopByHopFields.Covers(request.Fields, field, request.HasConnectionFields))
+                length += Write(scratch, length, request.Fields, field);
+        }
+
+        forwarded.Write(lines, request);
+        for (var rest = lines.Gathered; !rest.IsEmpty;)
+        {
+            var (colon, end) = (rest.IndexOf(": "u8), rest.IndexOf("\r\n"u8));
+            length += Write(scratch, length, rest[..colon], rest[(colon + 2)..end]);
+            rest = rest[(end + 2)..];
+        }
+
+        return length;
+    }
+
     /// <summary>Encodes those trailers that may pass.</summary>
     public static int EncodeTrailers(byte[] scratch, FieldSection trailers)
     {
@@ -53,6 +84,20 @@ internal static class FieldEncoder
         return length;
     }
 
+    /// <summary>A target in absolute-form that had no path begins with '?'.</summary>
+    private static int WritePath(byte[] scratch, int position, ReadOnlySpan<byte> target)
+    {
+        if (target[0] != '?')
+            return Write(scratch, position, ":path"u8, target);
+        Span<byte> path = new byte[target.Length + 1];
+        path[0] = (byte)'/';
+        target.CopyTo(path[1..]);
+        return Write(scratch, position, ":path"u8, path);
+    }
+
     private static int Write(byte[] scratch, int position, FieldSection section, in Field field) =>
-        HpackEncoder.WriteField(scratch.AsSpan(position), section.Name(field), section.Value(field));
+        Write(scratch, position, section.Name(field), section.Value(field));
+
+    private static int Write(byte[] scratch, int position, ReadOnlySpan<byte> name, ReadOnlySpan<byte> value) =>
+        HpackEncoder.WriteField(scratch.AsSpan(position), name, value);
 }

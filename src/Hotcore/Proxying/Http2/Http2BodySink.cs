@@ -66,6 +66,7 @@ internal sealed class Http2BodySink(Http2Stream stream) : BodySink
             if (stream.Connection.Output.TryWriteBlock(stream, scratch.AsSpan(0, length), endsStream))
             {
                 _encodeHead = null;
+                stream.HasBegun = true;
                 stream.EndTurn();
                 stream.LocalHasEnded = endsStream;
                 return true;

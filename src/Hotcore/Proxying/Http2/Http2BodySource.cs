@@ -21,7 +21,7 @@ internal sealed class Http2BodySource(Http2Stream stream) : BodySource
             return BodyEvent.Invalid;
         if (!content.IsEmpty)
             return BodyEvent.Content;
-        return stream.RemoteHasEnded && !stream.IsReset ? BodyEvent.End : BodyEvent.NeedMore;
+        return stream.RemoteHasEnded ? BodyEvent.End : BodyEvent.NeedMore;
     }
 
     public override void Consume(int count) => stream.Consume(count);

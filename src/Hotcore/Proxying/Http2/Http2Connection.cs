@@ -24,6 +24,9 @@ internal interface IHttp2Endpoint
     /// <summary>The peer has seen everything that was sent before a PING of ours.</summary>
     void ReceivePingAcknowledgement();
 
+    /// <summary>All that is there is used: waits for more, as long as it makes sense; false when it does not.</summary>
+    LoopTask<bool> WaitForFramesAsync();
+
     /// <summary>The peer is served at a cost: false when it has cost too much for what it let us do.</summary>
     bool TryAfford(int cost);
 
@@ -47,6 +50,7 @@ internal sealed class Http2Connection
     private readonly HpackDecoder _hpack = new(HpackTableBytes);
     private readonly Dictionary<int, Http2Stream> _streams = [];
     private readonly FieldBlockAssembly _assembly;
+    private readonly Readiness _empty;
     private readonly int[] _resets = new int[RememberedResets];
     private ReceiveWindow _window = new(ReceiveWindow.OfConnection, ReceiveWindow.MostOfConnection);
     private FrameHeader _data;
@@ -59,8 +63,9 @@ internal sealed class Http2Connection
     public Http2Connection(IHttp2Endpoint endpoint, Connection connection, ReceiveBuffer input, Http2Scratch scratch)
     {
         (_endpoint, Connection, _input, Scratch) = (endpoint, connection, input, scratch);
-        Output = new Http2Output(connection);
+        Output = new Http2Output(connection, endpoint.IsServer ? Timeouts.SilentClient : Timeouts.SilentUpstream);
         _assembly = new FieldBlockAssembly(connection.Loop.Buffers);
+        _empty = new Readiness(connection.Loop);
     }
 
     public Connection Connection { get; }
@@ -71,7 +76,8 @@ internal sealed class Http2Connection
 
     public PeerSettings Peer { get; } = new();
 
-    public IReadOnlyCollection<Http2Stream> Streams => _streams.Values;
+    /// <summary>The highest id of a stream so far: of the peer's at the server, of ours at the client.</summary>
+    public int LastStreamId { get; set; }
 
     public int StreamCount => _streams.Count;
 
@@ -99,7 +105,7 @@ internal sealed class Http2Connection
     /// <summary>Opens a stream that the peer's or our own HEADERS began.</summary>
     public void Open(Http2Stream stream, int id, IHttp2StreamOwner owner)
     {
-        stream.Open(this, id, owner, Peer.InitialWindow);
+        stream.Open(this, id, owner, Peer.InitialWindow, hasBegun: _endpoint.IsServer);
         _streams.Add(id, stream);
     }
 
@@ -108,6 +114,56 @@ internal sealed class Http2Connection
     {
         _streams.Remove(stream.Id);
         stream.Release();
+        if (_streams.Count == 0)
+            _empty.Signal();
+    }
+
+    /// <summary>Receives frame after frame until the connection ends; NoError when that is all there is to say about it.</summary>
+    public async LoopTask<ErrorCode> ReceiveFramesAsync()
+    {
+        while (true)
+        {
+            var error = TakeFrames(out var isTurnOver);
+            if (error != ErrorCode.NoError)
+                return error;
+            if (Output.IsBackedUp && !await Output.DrainedAsync())
+                return ErrorCode.NoError;
+            if (isTurnOver)
+            {
+                await Connection.Loop.YieldAsync();
+                continue;
+            }
+
+            var received = _input.FillFrom(Connection);
+            if (received > 0)
+                continue;
+            _input.ReleaseIfEmpty();
+            if (received != Connection.WouldBlock || !await _endpoint.WaitForFramesAsync())
+                return ErrorCode.NoError;
+        }
+    }
+
+    /// <summary>Tells the peer what it got wrong, and that this is the end.</summary>
+    public LoopTask<bool> SayWhyAsync(ErrorCode error)
+    {
+        Output.WriteGoAway(_endpoint.IsServer ? LastStreamId : 0, error);
+        BreakStreams();
+        return Output.DrainedAsync();
+    }
+
+    /// <summary>Ends every stream that is left, and sees the methods that are at work on them end; then it gives its buffers back.</summary>
+    public async LoopTask EndAsync()
+    {
+        BreakStreams();
+        while (_streams.Count > 0)
+        {
+            _empty.IsSet = false;
+            await _empty.WaitAsync(Timeouts.None);
+        }
+
+        await Output.DrainedAsync();
+        _assembly.Release();
+        Output.Release();
     }
 
     /// <summary>The result of a receive of ours ended a stream before its time: what the peer sent before it knew is not its fault.</summary>
@@ -133,14 +189,11 @@ internal sealed class Http2Connection
     /// <summary>So much of a body was sent.</summary>
     public void CountSent(int bytes) => _endpoint.Credit(bytes);
 
-    /// <summary>Waits until what was gathered has gone out, where there is more of it than the peer's patience explains.</summary>
-    public LoopTask<bool> KeepUpAsync() => Output.IsBackedUp ? Output.DrainedAsync() : new LoopTask<bool>(true);
-
     /// <summary>
     /// Takes the frames apart that were received. NoError: all that is there is used, more is to be received, unless
     /// <paramref name="isTurnOver"/>. Any other error ends the connection.
     /// </summary>
-    public ErrorCode TakeFrames(out bool isTurnOver)
+    private ErrorCode TakeFrames(out bool isTurnOver)
     {
         isTurnOver = false;
         for (var frames = 0; !Connection.IsClosed; frames++)
@@ -171,18 +224,21 @@ internal sealed class Http2Connection
         return ErrorCode.NoError;
     }
 
+    /// <summary>The peer takes no streams beyond <paramref name="lastStreamId"/>: they were not begun, as far as it is concerned.</summary>
+    public void BreakStreamsBeyond(int lastStreamId)
+    {
+        foreach (var stream in _streams.Values.ToArray())
+        {
+            if (stream.Id > lastStreamId)
+                stream.ReceiveReset(ErrorCode.RefusedStream);
+        }
+    }
+
     /// <summary>The connection is at its end: ends every stream that is left.</summary>
     public void BreakStreams()
     {
         foreach (var stream in _streams.Values.ToArray())
-            stream.ReceiveReset();
-    }
-
-    /// <summary>Gives the buffers back, but for those of the connection's owner.</summary>
-    public void Release()
-    {
-        _assembly.Release();
-        Output.Release();
+            stream.ReceiveReset(ErrorCode.RefusedStream);
     }
 
     /// <summary>What can be told from a header alone (RFC 9113 4.1, 4.2, 5.1, 6).</summary>
@@ -284,9 +340,6 @@ internal sealed class Http2Connection
 
     /// <summary>The stream has not been opened so far (RFC 9113 5.1).</summary>
     private bool IsIdle(int id) => id > LastStreamId || id % 2 == 0; // Nobody pushes, so all streams are the client's.
-
-    /// <summary>The highest id of a stream that the peer opened, at the server; that we opened, at the client.</summary>
-    public int LastStreamId { get; set; }
 
     private Http2Stream? StreamOfData() =>
         _streams.TryGetValue(_data.StreamId, out var stream) && !stream.IsReset && !stream.RemoteHasEnded ? stream : null;
@@ -400,7 +453,7 @@ internal sealed class Http2Connection
         if (payload.Length != 4)
             return ErrorCode.FrameSizeError;
         if (_streams.TryGetValue(header.StreamId, out var stream) && !stream.IsReset)
-            stream.ReceiveReset();
+            stream.ReceiveReset((ErrorCode)BinaryPrimitives.ReadUInt32BigEndian(payload));
         else if (IsIdle(header.StreamId))
             return ErrorCode.ProtocolError;
         return Afford();

@@ -86,11 +86,17 @@ internal sealed class Http2Exchange : Exchange, IHttp2StreamOwner
         return true;
     }
 
-    public override bool EndAnswer(BodyCopyResult result)
+    public override bool EndAnswer(BodyCopyResult result, ErrorCode reason)
     {
         if (result != BodyCopyResult.Complete)
-            CutOff();
+            Stream.Reset(reason);
         return false;
+    }
+
+    public override bool TryPassReset(ErrorCode error)
+    {
+        Stream.Reset(error);
+        return true;
     }
 
     /// <summary>The app upgrades to what was asked for, and shows that it knows it (RFC 6455 4.2.2).</summary>

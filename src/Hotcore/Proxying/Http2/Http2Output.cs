@@ -25,6 +25,7 @@ internal sealed class Http2Output
     private const int TableUpdateBytes = 1;
 
     private readonly Connection _connection;
+    private readonly long _silenceMilliseconds;
     private readonly Action _flush;
     private readonly LinkedList<Http2Stream> _line = new();
     private readonly LinkedList<Http2Stream> _windowless = new();
@@ -35,9 +36,10 @@ internal sealed class Http2Output
     private bool _isSending;
     private bool _hasSaidTableSize;
 
-    public Http2Output(Connection connection)
+    /// <summary>What the peer does not take for <paramref name="silenceMilliseconds"/> ends the connection.</summary>
+    public Http2Output(Connection connection, long silenceMilliseconds)
     {
-        _connection = connection;
+        (_connection, _silenceMilliseconds) = (connection, silenceMilliseconds);
         _filling = new SendBuffer(connection.Loop.Buffers);
         _sending = new SendBuffer(connection.Loop.Buffers);
         _drained = new Readiness(connection.Loop);
@@ -59,6 +61,9 @@ internal sealed class Http2Output
         _filling.Append(payload);
         ScheduleFlush();
     }
+
+    /// <summary>Writes what a client begins with, before any frame.</summary>
+    public void WritePreface(ReadOnlySpan<byte> preface) => _filling.Append(preface);
 
     public void WriteReset(int streamId, ErrorCode error) => WriteNumber(FrameType.ResetStream, streamId, (uint)error);
 
@@ -190,7 +195,7 @@ internal sealed class Http2Output
             while (_filling.Count > 0)
             {
                 (_filling, _sending) = (_sending, _filling);
-                if (!await _sending.FlushAsync(_connection, Timeouts.SilentClient))
+                if (!await _sending.FlushAsync(_connection, _silenceMilliseconds))
                 {
                     _connection.Close(); // Whoever waits to read from it is told so, and ends the rest.
                     return;

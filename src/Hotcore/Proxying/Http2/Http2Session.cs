@@ -22,7 +22,6 @@ internal sealed class Http2Session : ClientSession, IHttp2Endpoint
 
     private readonly Http2Connection _http2;
     private readonly PatienceBudget _patience;
-    private readonly Readiness _empty;
     private readonly DrainDeadline _drainDeadline;
     private bool _isReading;
     private bool _isDraining;
@@ -35,7 +34,6 @@ internal sealed class Http2Session : ClientSession, IHttp2Endpoint
         var loop = client.Connection.Loop;
         _http2 = new Http2Connection(this, client.Connection, client.Input, client.Loop.Http2Scratch);
         _patience = new PatienceBudget(loop.NowMilliseconds);
-        _empty = new Readiness(loop);
         _drainDeadline = new DrainDeadline(this);
     }
 
@@ -50,13 +48,15 @@ internal sealed class Http2Session : ClientSession, IHttp2Endpoint
         try
         {
             _http2.SendSettings(Settings);
-            var error = await ReceivePrefaceAsync() ? await ReceiveFramesAsync() : ErrorCode.ProtocolError;
-            if (error != ErrorCode.NoError && !Client.Connection.IsClosed)
-                await SayWhyAsync(error);
+            var error = await ReceivePrefaceAsync() ? await _http2.ReceiveFramesAsync() : ErrorCode.ProtocolError;
+            _lingers = error != ErrorCode.NoError;
+            if (_lingers && !Client.Connection.IsClosed)
+                await _http2.SayWhyAsync(error);
         }
         finally
         {
-            await EndAsync();
+            Client.Connection.Loop.Timers.Remove(_drainDeadline);
+            await _http2.EndAsync();
         }
     }
 
@@ -91,6 +91,22 @@ internal sealed class Http2Session : ClientSession, IHttp2Endpoint
             TakeNoMore();
     }
 
+    public async LoopTask<bool> WaitForFramesAsync()
+    {
+        if (_takesNoMore && _http2.StreamCount == 0)
+            return false;
+        _isReading = true;
+        if (_http2.StreamCount == 0)
+            Client.Loop.BecomesIdle(Client);
+        var patience = _http2.IsMidFrame ? Timeouts.RequestHead : _http2.StreamCount == 0 ? Timeouts.IdleClient : Timeouts.None;
+        var result = await Client.Connection.Readable.WaitAsync(patience);
+        _isReading = false;
+        Client.Loop.BecomesBusy(Client);
+        if (result == WaitResult.TimedOut)
+            _http2.Output.WriteGoAway(_http2.LastStreamId, ErrorCode.NoError);
+        return result == WaitResult.Ready;
+    }
+
     public bool TryAfford(int cost) => _patience.TryTake(cost, Client.Connection.Loop.NowMilliseconds);
 
     public ErrorCode ReceiveBlock(int id, Http2Stream? stream, ReadOnlySpan<byte> block, bool endsStream)
@@ -113,12 +129,11 @@ internal sealed class Http2Session : ClientSession, IHttp2Endpoint
             _patience.CreditAnswer();
         _http2.Close(exchange.Stream);
         Client.Loop.Http2Exchanges.Return(exchange);
-        if (_http2.StreamCount > 0)
+        if (_http2.StreamCount > 0 || !_isReading || Client.Connection.IsClosed)
             return;
-        _empty.Signal();
         if (_takesNoMore)
-            Client.Connection.Close();
-        else if (_isReading && !Client.Connection.IsClosed)
+            Client.Connection.Readable.Cancel(); // Nothing is to come any more.
+        else
             BecomeIdle();
     }
 
@@ -143,45 +158,6 @@ internal sealed class Http2Session : ClientSession, IHttp2Endpoint
                 && await Client.Connection.Readable.WaitAsync(Math.Max(0, until - Client.Connection.Loop.NowMilliseconds)) != WaitResult.Ready)
                 return false;
         }
-    }
-
-    /// <summary>Receives until the connection ends; NoError when that is all there is to say about it.</summary>
-    private async LoopTask<ErrorCode> ReceiveFramesAsync()
-    {
-        while (true)
-        {
-            var error = _http2.TakeFrames(out var isTurnOver);
-            if (error != ErrorCode.NoError)
-                return error;
-            if (!await _http2.KeepUpAsync())
-                return ErrorCode.NoError;
-            if (isTurnOver)
-            {
-                await Client.Connection.Loop.YieldAsync();
-                continue;
-            }
-
-            var received = Client.Input.FillFrom(Client.Connection);
-            if (received > 0)
-                continue;
-            Client.Input.ReleaseIfEmpty();
-            if (received != Connection.WouldBlock || !await WaitForFramesAsync())
-                return ErrorCode.NoError;
-        }
-    }
-
-    private async LoopTask<bool> WaitForFramesAsync()
-    {
-        _isReading = true;
-        if (_http2.StreamCount == 0)
-            Client.Loop.BecomesIdle(Client);
-        var patience = _http2.IsMidFrame ? Timeouts.RequestHead : _http2.StreamCount == 0 ? Timeouts.IdleClient : Timeouts.None;
-        var result = await Client.Connection.Readable.WaitAsync(patience);
-        _isReading = false;
-        Client.Loop.BecomesBusy(Client);
-        if (result == WaitResult.TimedOut && !_http2.IsMidFrame && _http2.StreamCount > 0)
-            return true; // It was idle for a while, and then was not.
-        return result == WaitResult.Ready;
     }
 
     /// <summary>The last stream ended while the client is awaited.</summary>
@@ -254,33 +230,8 @@ internal sealed class Http2Session : ClientSession, IHttp2Endpoint
         _takesNoMore = true;
         Client.Connection.Loop.Timers.Remove(_drainDeadline);
         _http2.Output.WriteGoAway(_http2.LastStreamId, ErrorCode.NoError);
-        _http2.Output.Flush();
         if (_http2.StreamCount == 0)
-            Client.Connection.Close();
-    }
-
-    /// <summary>Tells the client what it got wrong, and ends what is in flight.</summary>
-    private async LoopTask SayWhyAsync(ErrorCode error)
-    {
-        _lingers = true;
-        _http2.Output.WriteGoAway(_http2.LastStreamId, error);
-        _http2.BreakStreams();
-        await _http2.Output.DrainedAsync();
-    }
-
-    /// <summary>Sees every exchange end; only then are the buffers free.</summary>
-    private async LoopTask EndAsync()
-    {
-        Client.Connection.Loop.Timers.Remove(_drainDeadline);
-        _http2.BreakStreams();
-        while (_http2.StreamCount > 0)
-        {
-            _empty.IsSet = false;
-            await _empty.WaitAsync(Timeouts.None);
-        }
-
-        await _http2.Output.DrainedAsync();
-        _http2.Release();
+            Client.Connection.Readable.Cancel();
     }
 
     private sealed class DrainDeadline(Http2Session session) : Deadline

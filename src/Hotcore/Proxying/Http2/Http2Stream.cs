@@ -54,8 +54,14 @@ internal sealed class Http2Stream
     /// <summary>We have sent our last frame.</summary>
     public bool LocalHasEnded { get; set; }
 
+    /// <summary>Its first HEADERS are on their way: the other side knows of it, or will.</summary>
+    public bool HasBegun { get; set; }
+
     /// <summary>Either side ended it before its time.</summary>
     public bool IsReset { get; private set; }
+
+    /// <summary>Why the peer ended it.</summary>
+    public ErrorCode ResetCode { get; private set; }
 
     /// <summary>What the peer sent contradicts itself: the body must not pass for a whole one.</summary>
     public bool IsFaulty { get; private set; }
@@ -67,9 +73,10 @@ internal sealed class Http2Stream
     public ReadOnlyMemory<byte> FirstReceived => _body.First;
 
     /// <summary>Begins a stream that is open in both directions.</summary>
-    public void Open(Http2Connection connection, int id, IHttp2StreamOwner owner, long sendWindow)
+    public void Open(Http2Connection connection, int id, IHttp2StreamOwner owner, long sendWindow, bool hasBegun)
     {
-        (_connection, Id, Owner, SendWindow) = (connection, id, owner, sendWindow);
+        (_connection, Id, Owner, SendWindow, HasBegun) = (connection, id, owner, sendWindow, hasBegun);
+        ResetCode = ErrorCode.InternalError;
         (RemoteHasEnded, LocalHasEnded, IsReset, IsFaulty, HasTurn) = (false, false, false, false, false);
         (_received.IsSet, _sendable.IsSet) = (false, false);
         _window = new ReceiveWindow(ReceiveWindow.OfStream, ReceiveWindow.MostOfStream);
@@ -127,8 +134,7 @@ internal sealed class Http2Stream
         var buffers = _connection.Connection.Loop.Buffers;
         _trailerBytes = lines.Length <= BufferPool.SmallBytes ? buffers.RentSmall() : buffers.RentLarge();
         lines.CopyTo(_trailerBytes);
-        foreach (ref readonly var field in section.Fields)
-            _ = Trailers.TryAdd(field); // As many as fitted there.
+        Trailers.CopyFrom(section);
         Trailers.Attach(_trailerBytes, 0);
         EndRemote();
     }
@@ -187,7 +193,8 @@ internal sealed class Http2Stream
     {
         if (IsReset || (LocalHasEnded && RemoteHasEnded))
             return;
-        _connection.Output.WriteReset(Id, error);
+        if (HasBegun)
+            _connection.Output.WriteReset(Id, error);
         _connection.RememberReset(Id);
         Break();
     }
@@ -202,8 +209,9 @@ internal sealed class Http2Stream
     }
 
     /// <summary>The peer ended it, or the connection is gone.</summary>
-    public void ReceiveReset()
+    public void ReceiveReset(ErrorCode error)
     {
+        ResetCode = error;
         Break();
         Owner.StreamBroke();
     }
