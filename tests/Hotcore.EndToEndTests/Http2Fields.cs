@@ -246,8 +246,7 @@ public class Http2Fields(SharedHotcore shared) : HotcoreTest(shared)
         await client.ExpectReset(1, ProtocolError);
         await ExpectCleanAnswer(client, domain);
         // What was stated may have come whole before the surplus showed; then that and nothing else is the request.
-        Assert.Equal("GET /clean", upstream.RequestLines.Last());
-        Assert.Equal(LongerLater.Contains(name) ? upstream.Requests.Count - 1 : 0, upstream.RequestLines.Count(line => line == "POST /open"));
+        Assert.Equal(["GET /clean"], upstream.RequestLines.Where(line => line != "POST /open" || !LongerLater.Contains(name)));
         Assert.Empty(upstream.Malformed);
         foreach (var used in upstream.Connections.Where(connection => connection.Received.Contains("/open ")))
         {

@@ -40,7 +40,7 @@ public sealed class Http2Client : IAsyncDisposable
     private readonly Queue<Http2Frame> _unacknowledged = new();
     private readonly List<byte> _block = [];
     private TaskCompletionSource _changed = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private Task _reading = Task.CompletedTask;
+    private Task? _reading;
     private Http2Frame? _openHead;
     private Exception? _fault;
     private bool _hasSentRaw;
@@ -105,14 +105,8 @@ public sealed class Http2Client : IAsyncDisposable
         return client;
     }
 
-    /// <summary>A client that has said nothing yet.</summary>
-    public static Http2Client Over(RawClient raw, Http2Options? options = null)
-    {
-        var client = new Http2Client(raw, options ?? new Http2Options());
-        if (client._options.Reads)
-            client._reading = Task.Run(client.ReadAll);
-        return client;
-    }
+    /// <summary>A client that has said nothing yet, and reads nothing before it has.</summary>
+    public static Http2Client Over(RawClient raw, Http2Options? options = null) => new(raw, options ?? new Http2Options());
 
     /// <summary>Sends frames, with no other frame between them. What cannot be sent shows in how the connection ended.</summary>
     public Task Send(params Http2Frame[] frames) => Send([], frames);
@@ -281,14 +275,14 @@ public sealed class Http2Client : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await Raw.DisposeAsync();
-        await _reading;
+        await (_reading ?? Task.CompletedTask);
         if (_fault != null)
             throw new MalformedMessageException(_fault.ToString());
     }
 
     private async Task Begin()
     {
-        // Together: what this client reads, and answers by itself, could come between them.
+        // Together: what this client answers by itself could come between them.
         await Send(Encoding.Latin1.GetBytes(Http2Frame.Preface), [Http2Frame.Settings(_options.Settings)]);
         if (_options.Reads)
             await Expect(frame => frame.Type == Http2FrameType.Settings && !frame.IsAck, "the server's SETTINGS");
@@ -372,6 +366,9 @@ public sealed class Http2Client : IAsyncDisposable
             IsSendingOver = true;
             Pulse();
         }
+        // Not before: what the server says first would be answered before the preface.
+        if (_options.Reads)
+            _reading ??= Task.Run(ReadAll);
     }
 
     private async Task ReadAll()
