@@ -16,40 +16,53 @@ public class Http2Attacks(SharedHotcore shared) : HotcoreTest(shared)
     private const int PerBatch = 250;
 
     /// <summary>Streams that are opened and given up at once, by the client or, provoked by it, by the server.</summary>
-    private static readonly Dictionary<string, (Func<uint, string, Http2Frame[]> Frames, Http2Error[] Errors)> StreamFloods = new()
+    private static readonly Dictionary<string,
+        (Func<uint, string, Http2Frame[]> Frames, Http2Error[] Errors)> StreamFloods = new()
     {
         ["requests reset at once (CVE-2023-44487)"] =
-            ((stream, domain) => [Headers(stream, Http2Client.Head(domain, "/held")), RstStream(stream)], [EnhanceYourCalm]),
+            ((stream, domain) => [Headers(stream, Http2Client.Head(domain, "/held")), RstStream(stream)],
+                [EnhanceYourCalm]),
         ["requests with a body reset at once"] =
             ((stream, domain) => [Open(stream, domain), RstStream(stream)], [EnhanceYourCalm]),
         ["requests that are quickly answered reset at once"] =
-            ((stream, domain) => [Headers(stream, Http2Client.Head(domain, "/quick")), RstStream(stream)], [EnhanceYourCalm]),
+            ((stream, domain) => [Headers(stream, Http2Client.Head(domain, "/quick")), RstStream(stream)],
+                [EnhanceYourCalm]),
         ["requests for an unknown domain reset at once"] =
-            ((stream, _) => [Headers(stream, Http2Client.Head("nobody.example.com", "/")), RstStream(stream)], [EnhanceYourCalm]),
+            ((stream, _) => [Headers(stream, Http2Client.Head("nobody.example.com", "/")), RstStream(stream)],
+                [EnhanceYourCalm]),
 
         // CVE-2025-8671: the client has the server reset its streams. What may end the connection by itself is also right.
         ["resets provoked by WINDOW_UPDATE of nothing"] =
-            ((stream, domain) => [Headers(stream, Http2Client.Head(domain, "/held")), WindowUpdate(stream, 0)], [EnhanceYourCalm, ProtocolError]),
+            ((stream, domain) => [Headers(stream, Http2Client.Head(domain, "/held")), WindowUpdate(stream, 0)],
+                [EnhanceYourCalm, ProtocolError]),
         ["resets provoked by windows beyond 31 bits"] =
-            ((stream, domain) => [Headers(stream, Http2Client.Head(domain, "/held")), WindowUpdate(stream, 0x7fffffff)], [EnhanceYourCalm]),
+            ((stream, domain) => [Headers(stream, Http2Client.Head(domain, "/held")), WindowUpdate(stream, 0x7fffffff)],
+                [EnhanceYourCalm]),
         ["resets provoked by DATA behind the end"] =
-            ((stream, domain) => [Headers(stream, Http2Client.Head(domain, "/held")), Data(stream, "")], [EnhanceYourCalm, StreamClosed]),
+            ((stream, domain) => [Headers(stream, Http2Client.Head(domain, "/held")), Data(stream, "")],
+                [EnhanceYourCalm, StreamClosed]),
         ["resets provoked by HEADERS behind the end"] =
-            ((stream, domain) => [Headers(stream, Http2Client.Head(domain, "/held")), Headers(stream, Http2Client.Head(domain, "/held"))],
+            ((stream, domain) => [Headers(stream, Http2Client.Head(domain, "/held")),
+                Headers(stream, Http2Client.Head(domain, "/held"))],
                 [EnhanceYourCalm, StreamClosed, ProtocolError]),
         ["resets provoked by PRIORITY of a wrong length"] =
-            ((stream, domain) => [Headers(stream, Http2Client.Head(domain, "/held")), Priority(stream, 0) with { Payload = [0] }],
+            ((stream, domain) =>
+                [Headers(stream, Http2Client.Head(domain, "/held")), Priority(stream, 0) with { Payload = [0] }],
                 [EnhanceYourCalm, FrameSizeError]),
         ["resets provoked by bodies longer than stated"] =
-            ((stream, domain) => [Headers(stream, Http2Client.Head(domain, "/held", "POST", ("content-length", "1")), endStream: false), Data(stream, "ab")],
+            ((stream, domain) => [Headers(stream, Http2Client.Head(domain, "/held", "POST", ("content-length", "1")),
+                endStream: false), Data(stream, "ab")],
                 [EnhanceYourCalm]),
         ["resets provoked by bodies shorter than stated"] =
-            ((stream, domain) => [Headers(stream, Http2Client.Head(domain, "/held", "POST", ("content-length", "9")), endStream: false), Data(stream, "ab", true)],
+            ((stream, domain) => [Headers(stream, Http2Client.Head(domain, "/held", "POST", ("content-length", "9")),
+                endStream: false), Data(stream, "ab", true)],
                 [EnhanceYourCalm]),
         ["resets provoked by malformed heads"] =
-            ((stream, domain) => [Headers(stream, Http2Client.Head(domain, "/held", "GET", ("UPPER", "a")))], [EnhanceYourCalm]),
+            ((stream, domain) => [Headers(stream, Http2Client.Head(domain, "/held", "GET", ("UPPER", "a")))],
+                [EnhanceYourCalm]),
         ["resets provoked by malformed trailers"] =
-            ((stream, domain) => [Open(stream, domain), Headers(stream, Hpack.Block((":path", "/")))], [EnhanceYourCalm]),
+            ((stream, domain) => [Open(stream, domain), Headers(stream, Hpack.Block((":path", "/")))],
+                [EnhanceYourCalm]),
     };
 
     /// <summary>Frames that cost the server something and carry nothing. Stream 1 is an upload under way.</summary>
@@ -74,7 +87,8 @@ public class Http2Attacks(SharedHotcore shared) : HotcoreTest(shared)
         ["of one byte"] = _ => Continuation(1, [0], endHeaders: false),
         ["of whole fields"] = field => Continuation(1, field, endHeaders: false),
         ["as large as may be"] = field =>
-            Continuation(1, [.. Enumerable.Repeat(field, 16_384 / field.Length).SelectMany(bytes => bytes)], endHeaders: false),
+            Continuation(
+                1, [.. Enumerable.Repeat(field, 16_384 / field.Length).SelectMany(bytes => bytes)], endHeaders: false),
     };
 
     public static TheoryData<string> StreamFloodNames => [.. StreamFloods.Keys];
@@ -112,7 +126,8 @@ public class Http2Attacks(SharedHotcore shared) : HotcoreTest(shared)
         for (uint first = 1; round < 200 && client.GoAway == null && client.End == null; round++, first += 2 * perRound)
         {
             var streams = Enumerable.Range(0, perRound).Select(i => first + (uint)(2 * i)).ToArray();
-            await client.SendRaw(Bytes(streams.Select(stream => Headers(stream, Http2Client.Head(siege.Domain, "/held")))));
+            await client.SendRaw(
+                Bytes(streams.Select(stream => Headers(stream, Http2Client.Head(siege.Domain, "/held")))));
             // Time enough for a part of them to get there.
             await Task.Delay(5);
             await client.SendRaw(Bytes(streams.Select(stream => name switch
@@ -173,11 +188,13 @@ public class Http2Attacks(SharedHotcore shared) : HotcoreTest(shared)
     {
         await using var siege = await Http2Siege.Begin(Hotcore);
         await using var client = await Http2Client.Connect(Hotcore.Http);
-        var batch = Bytes(Enumerable.Repeat(ContinuationFloods[name](Hpack.Block(("x-field", new string('a', 100)))), PerBatch));
+        var batch = Bytes(
+            Enumerable.Repeat(ContinuationFloods[name](Hpack.Block(("x-field", new string('a', 100)))), PerBatch));
 
         await Http2Siege.Flood(
             client,
-            Enumerable.Repeat(batch, Enough / PerBatch).Prepend(Bytes(Headers(1, Http2Client.Head(siege.Domain), endHeaders: false))));
+            Enumerable.Repeat(batch, Enough / PerBatch).Prepend(
+                Bytes(Headers(1, Http2Client.Head(siege.Domain), endHeaders: false))));
 
         await client.ExpectConnectionError(EnhanceYourCalm);
         await siege.ExpectNoHarm(MostStreams(client));
@@ -190,11 +207,13 @@ public class Http2Attacks(SharedHotcore shared) : HotcoreTest(shared)
         await using var client = await Http2Client.Connect(Hotcore.Http);
         // One entry of 4,000 bytes, and 16,000 references of one byte to it: 64 MB.
         byte[] bomb = [.. Http2Client.Head(siege.Domain, "/bomb"), .. Enumerable.Repeat((byte)(0x80 | 62), 16_000)];
-        await client.Send(Headers(1, [.. Http2Client.Head(siege.Domain, "/first"), .. Hpack.Indexing("x-entry", new string('a', 4_000))]));
+        await client.Send(Headers(
+            1, [.. Http2Client.Head(siege.Domain, "/first"), .. Hpack.Indexing("x-entry", new string('a', 4_000))]));
         await client.ReadAnswerOf(1);
 
         await Http2Siege.Flood(client, Enumerable.Range(1, 300).Select(i => Bytes(Headers((uint)((2 * i) + 1), bomb))));
-        await client.Until(() => client.End != null || client.Stream(601).IsOver, "the last refusal, or the end of the connection");
+        await client.Until(
+            () => client.End != null || client.Stream(601).IsOver, "the last refusal, or the end of the connection");
 
         if (client.End != null)
             Assert.Equal(EnhanceYourCalm, client.GoAway?.Error);
@@ -229,7 +248,8 @@ public class Http2Attacks(SharedHotcore shared) : HotcoreTest(shared)
         });
         await client.Send(WindowUpdate(0, 0x7fff0000));
 
-        await client.Send([.. Enumerable.Range(0, 100).Select(i => Headers((uint)((2 * i) + 1), Http2Client.Head(siege.Domain, "/large")))]);
+        await client.Send([.. Enumerable.Range(0, 100).Select(
+            i => Headers((uint)((2 * i) + 1), Http2Client.Head(siege.Domain, "/large")))]);
         await Wait.Until(() => siege.Upstream.Connections.Count >= 100, "the requests at the upstream");
         await Task.Delay(TimeSpan.FromSeconds(1));
 
@@ -287,9 +307,11 @@ public class Http2Attacks(SharedHotcore shared) : HotcoreTest(shared)
         await using var client = await Http2Client.Connect(Hotcore.Http);
 
         await Http2Siege.Flood(client, Enumerable.Range(0, 40).Select(batch => Bytes(
-            Enumerable.Range(batch * PerBatch, PerBatch).Select(i => Headers((uint)((2 * i) + 1), Http2Client.Head(siege.Domain, "/held"))))));
+            Enumerable.Range(batch * PerBatch, PerBatch).Select(
+                i => Headers((uint)((2 * i) + 1), Http2Client.Head(siege.Domain, "/held"))))));
         await client.Until(
-            () => client.GoAway != null || client.Stream((2 * 40 * PerBatch) - 1).Reset != null, "the refusal of the last, or of all");
+            () => client.GoAway != null || client.Stream((2 * 40 * PerBatch) - 1).Reset != null,
+            "the refusal of the last, or of all");
 
         if (client.GoAway != null)
             Assert.Equal(EnhanceYourCalm, client.GoAway.Error);

@@ -14,7 +14,8 @@ public class Http2Bodies(SharedHotcore shared) : HotcoreTest(shared)
         ["no HTTP at all"] = "hello\r\n\r\n",
         ["half a head"] = "HTTP/1.1 200 OK\r\nContent-Le",
         ["two lengths"] = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello",
-        ["a length and chunks"] = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+        ["a length and chunks"] =
+            "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
         ["a bare CR in a value"] = "HTTP/1.1 200 OK\r\nX-Field: a\rb\r\nContent-Length: 5\r\n\r\nhello",
         ["a NUL in a value"] = "HTTP/1.1 200 OK\r\nX-Field: a\0b\r\nContent-Length: 5\r\n\r\nhello",
         ["a folded line"] = "HTTP/1.1 200 OK\r\nX-Field: a\r\n b\r\nContent-Length: 5\r\n\r\nhello",
@@ -24,9 +25,12 @@ public class Http2Bodies(SharedHotcore shared) : HotcoreTest(shared)
         ["half a body"] = "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhello",
         ["no last chunk"] = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n",
         ["half a chunk"] = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhel",
-        ["a chunk size that is no number"] = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\ng\r\nhello\r\n0\r\n\r\n",
-        ["a chunk longer than its size"] = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nhello\r\n0\r\n\r\n",
-        ["half a trailer section"] = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nX-Sum: a\r\n",
+        ["a chunk size that is no number"] =
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\ng\r\nhello\r\n0\r\n\r\n",
+        ["a chunk longer than its size"] =
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nhello\r\n0\r\n\r\n",
+        ["half a trailer section"] =
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nX-Sum: a\r\n",
     };
 
     public static TheoryData<string> BrokenAnswerNames => [.. BrokenAnswers.Keys];
@@ -56,7 +60,8 @@ public class Http2Bodies(SharedHotcore shared) : HotcoreTest(shared)
         await using var client = await Http2Client.Connect(Hotcore.Http);
         var stream = await client.Request(domain, "/a", "POST", endStream: false);
 
-        await client.Send(Data(stream.Id, "hello "), Data(stream.Id, ""), Data(stream.Id, "world"), Data(stream.Id, "", true));
+        await client.Send(
+            Data(stream.Id, "hello "), Data(stream.Id, ""), Data(stream.Id, "world"), Data(stream.Id, "", true));
         await client.ReadAnswer(stream);
 
         Assert.Equal("POST /a hello world", stream.Text);
@@ -171,7 +176,8 @@ public class Http2Bodies(SharedHotcore shared) : HotcoreTest(shared)
         using var connection = await upstream.Accept();
         await connection.ExpectRequest();
 
-        await connection.Send("HTTP/1.1 103 Early Hints\r\nLink: </a.css>; rel=preload\r\nConnection: x-hop\r\nX-Hop: 1\r\n\r\n");
+        await connection.Send(
+            "HTTP/1.1 103 Early Hints\r\nLink: </a.css>; rel=preload\r\nConnection: x-hop\r\nX-Hop: 1\r\n\r\n");
         await client.Until(() => stream.Interim.Count == 1, "the hint");
         await connection.Send("HTTP/1.1 103 Early Hints\r\nLink: </b.css>\r\n\r\n" + Answers.Ok("page"));
         await client.ReadAnswer(stream);
@@ -188,7 +194,8 @@ public class Http2Bodies(SharedHotcore shared) : HotcoreTest(shared)
         await using var upstream = TestUpstream.Scripted();
         var domain = await Hotcore.AddNewDomain(upstream.Port);
         await using var client = await Http2Client.Connect(Hotcore.Http);
-        var stream = await client.Request(domain, "/", "POST", [("content-length", "5"), ("expect", "100-continue")], endStream: false);
+        var stream = await client.Request(
+            domain, "/", "POST", [("content-length", "5"), ("expect", "100-continue")], endStream: false);
         using var connection = await upstream.Accept();
         var head = await connection.ExpectHead();
         Assert.Equal("100-continue", head.Fields["Expect"]);
@@ -215,7 +222,8 @@ public class Http2Bodies(SharedHotcore shared) : HotcoreTest(shared)
         using var connection = await upstream.Accept();
         await connection.ExpectHead();
 
-        await connection.Send("HTTP/1.1 413 Content Too Large\r\nContent-Length: 8\r\nConnection: close\r\n\r\ntoo much");
+        await connection.Send(
+            "HTTP/1.1 413 Content Too Large\r\nContent-Length: 8\r\nConnection: close\r\n\r\ntoo much");
         connection.HalfClose();
         await client.ReadAnswer(stream);
         Assert.Equal((413, "too much"), (stream.Status, stream.Text));
@@ -271,7 +279,8 @@ public class Http2Bodies(SharedHotcore shared) : HotcoreTest(shared)
     [InlineData("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", 200)]
     public async Task An_answer_without_a_body_ends_with_its_head_or_right_behind_it(string answer, int status)
     {
-        await using var upstream = TestUpstream.Answering(request => request.Target == "/" ? answer : Answers.Ok("next"));
+        await using var upstream =
+            TestUpstream.Answering(request => request.Target == "/" ? answer : Answers.Ok("next"));
         var domain = await Hotcore.AddNewDomain(upstream.Port);
         await using var client = await Http2Client.Connect(Hotcore.Http);
 
@@ -399,7 +408,8 @@ public class Http2Bodies(SharedHotcore shared) : HotcoreTest(shared)
 
         await client.Send(RstStream(stream.Id));
 
-        await Assert.ThrowsAsync<TruncatedMessageException>(() => Wait.For(incoming.ReadAll(), "the end of the upload"));
+        await Assert.ThrowsAsync<TruncatedMessageException>(
+            () => Wait.For(incoming.ReadAll(), "the end of the upload"));
     }
 
     [Fact]
@@ -433,18 +443,21 @@ public class Http2Bodies(SharedHotcore shared) : HotcoreTest(shared)
         await using var client = await Http2Client.Connect(Hotcore.Http);
         var streams = new List<Http2Stream>();
         for (var i = 0; i < count; i++)
-            streams.Add(await client.Request(domain, $"/{i}", "POST", i % 2 == 0 ? [] : [("content-length", (pieces * 500).ToString())], endStream: false));
+            streams.Add(await client.Request(domain, $"/{i}", "POST",
+                i % 2 == 0 ? [] : [("content-length", (pieces * 500).ToString())], endStream: false));
 
         for (var piece = 0; piece < pieces; piece++)
         {
             for (var i = 0; i < count; i++)
-                await client.SendBody(streams[i], Encoding.ASCII.GetBytes($"{i:000}-{piece:000};".PadRight(500, '.')), piece == pieces - 1);
+                await client.SendBody(streams[i], Encoding.ASCII.GetBytes($"{i:000}-{piece:000};".PadRight(500, '.')),
+                    piece == pieces - 1);
         }
 
         for (var i = 0; i < count; i++)
         {
             await client.ReadAnswer(streams[i]);
-            var expected = string.Concat(Enumerable.Range(0, pieces).Select(piece => $"{i:000}-{piece:000};".PadRight(500, '.')));
+            var expected =
+                string.Concat(Enumerable.Range(0, pieces).Select(piece => $"{i:000}-{piece:000};".PadRight(500, '.')));
             Assert.Equal($"POST /{i} {expected}", streams[i].Text);
         }
     }

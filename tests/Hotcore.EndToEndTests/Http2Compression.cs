@@ -89,8 +89,10 @@ public class Http2Compression(SharedHotcore shared) : HotcoreTest(shared)
         [
             // :method GET, :scheme http and :path / of the static table, and :authority by its name there.
             .. Hpack.Indexed(2), .. Hpack.Indexed(6), .. Hpack.Indexed(4), .. Hpack.IndexedName(1, domain),
-            .. Hpack.Indexed(16), .. Hpack.HuffmanField("x-huffman", "A value, with 50% of everything: ~!"), .. Hpack.NeverIndexed("x-secret", "s"),
-            .. Hpack.Indexing("x-added", "first"), .. Hpack.Indexing("x-added", "second"), .. Hpack.Indexed(62), .. Hpack.Indexed(63),
+            .. Hpack.Indexed(16), .. Hpack.HuffmanField("x-huffman", "A value, with 50% of everything: ~!"),
+                .. Hpack.NeverIndexed("x-secret", "s"),
+            .. Hpack.Indexing("x-added", "first"), .. Hpack.Indexing("x-added", "second"), .. Hpack.Indexed(62),
+                .. Hpack.Indexed(63),
             .. Hpack.IndexedName(62, "third"), .. Hpack.Block(("x-plain", ""))
         ]));
         await client.ReadAnswerOf(1);
@@ -157,7 +159,8 @@ public class Http2Compression(SharedHotcore shared) : HotcoreTest(shared)
 
         await client.Send(Headers(1,
         [
-            .. Http2Client.Head(domain), .. Hpack.Indexing("x-first", "a"), .. Hpack.Indexing("x-large", new string('b', 5_000))
+            .. Http2Client.Head(domain), .. Hpack.Indexing("x-first", "a"),
+                .. Hpack.Indexing("x-large", new string('b', 5_000))
         ]));
         await client.ReadAnswerOf(1);
         Assert.Equal(5_000, upstream.Requests[0].Fields["X-Large"]!.Length);
@@ -176,7 +179,8 @@ public class Http2Compression(SharedHotcore shared) : HotcoreTest(shared)
         // RFC 7541 4.4: the name is read before the entry is evicted.
         await client.Send(Headers(1,
         [
-            .. Http2Client.Head(domain), .. Hpack.Indexing("x-entry", new string('a', 4_000)), 0x7e, .. Hpack.Text(new string('b', 4_000)),
+            .. Http2Client.Head(domain), .. Hpack.Indexing("x-entry", new string('a', 4_000)), 0x7e,
+                .. Hpack.Text(new string('b', 4_000)),
             .. Hpack.Indexed(62)
         ]));
         await client.ReadAnswerOf(1);
@@ -195,10 +199,12 @@ public class Http2Compression(SharedHotcore shared) : HotcoreTest(shared)
         // Two sizes in one block are allowed: the least, and the last.
         await client.Send(Headers(3,
         [
-            .. Hpack.TableSize(0), .. Hpack.TableSize(4_096), .. Http2Client.Head(domain), .. Hpack.Indexing("x-second", "b"), .. Hpack.Indexed(62)
+            .. Hpack.TableSize(0), .. Hpack.TableSize(4_096), .. Http2Client.Head(domain),
+                .. Hpack.Indexing("x-second", "b"), .. Hpack.Indexed(62)
         ]));
         await client.ReadAnswerOf(3);
-        Assert.Equal(["b", "b"], upstream.Requests.First(request => request.Fields.Has("X-Second")).Fields.Values("X-Second"));
+        Assert.Equal(
+            ["b", "b"], upstream.Requests.First(request => request.Fields.Has("X-Second")).Fields.Values("X-Second"));
         await client.Send(Headers(5, [.. Http2Client.Head(domain), .. Hpack.Indexed(63)]));
 
         await client.ExpectConnectionError(CompressionError);
@@ -211,7 +217,8 @@ public class Http2Compression(SharedHotcore shared) : HotcoreTest(shared)
         var domain = await Hotcore.AddNewDomain(upstream.Port);
         await using var client = await Http2Client.Connect(Hotcore.Http);
 
-        await client.Send(Headers(1, [.. Hpack.TableSize(0), .. Http2Client.Head(domain), .. Hpack.Indexing("x-first", "a")]));
+        await client.Send(
+            Headers(1, [.. Hpack.TableSize(0), .. Http2Client.Head(domain), .. Hpack.Indexing("x-first", "a")]));
         await client.ReadAnswerOf(1);
         Assert.Equal("a", upstream.Requests[0].Fields["X-First"]);
         await client.Send(Headers(3, [.. Http2Client.Head(domain), .. Hpack.Indexed(62)]));
@@ -227,9 +234,11 @@ public class Http2Compression(SharedHotcore shared) : HotcoreTest(shared)
         await using var first = await Http2Client.Connect(Hotcore.Http);
         await using var second = await Http2Client.Connect(Hotcore.Http);
 
-        await first.Send(Headers(1, [.. Http2Client.Head(domain, "/first"), .. Hpack.Indexing("x-field", "of the first")]));
+        await first.Send(
+            Headers(1, [.. Http2Client.Head(domain, "/first"), .. Hpack.Indexing("x-field", "of the first")]));
         await first.ReadAnswerOf(1);
-        await second.Send(Headers(1, [.. Http2Client.Head(domain, "/second"), .. Hpack.Indexing("x-field", "of the second")]));
+        await second.Send(
+            Headers(1, [.. Http2Client.Head(domain, "/second"), .. Hpack.Indexing("x-field", "of the second")]));
         await second.ReadAnswerOf(1);
         await first.Send(Headers(3, [.. Http2Client.Head(domain, "/third"), .. Hpack.Indexed(62)]));
         await first.ReadAnswerOf(3);

@@ -68,7 +68,8 @@ public class Http2Connections(SharedHotcore shared) : HotcoreTest(shared)
         var options = new TlsOptions { Root = TlsOptions.RootOf(Hotcore.LocalCaFile), Alpn = ["http/1.1"] };
         await using var client = await Hotcore.ConnectTls(domain, options);
 
-        byte[] bytes = [.. Encoding.ASCII.GetBytes(Preface), .. Bytes(Settings(), Headers(1, Http2Client.Head(domain, "/smuggled")))];
+        byte[] bytes = [.. Encoding.ASCII.GetBytes(Preface),
+            .. Bytes(Settings(), Headers(1, Http2Client.Head(domain, "/smuggled")))];
         await client.Send(bytes);
 
         await client.Reader.ReadToEnd();
@@ -163,7 +164,8 @@ public class Http2Connections(SharedHotcore shared) : HotcoreTest(shared)
     {
         await using var dead = TestUpstream.RepeatingLater();
         await using var upstream = TestUpstream.Repeating();
-        await using var hotcore = await OldMappings.Start(("dead.example.com", dead.Port), ("live.example.com", upstream.Port));
+        await using var hotcore =
+            await OldMappings.Start(("dead.example.com", dead.Port), ("live.example.com", upstream.Port));
         await using var client = await Http2Client.Connect(hotcore.Http);
 
         var answer = await client.Get("dead.example.com");

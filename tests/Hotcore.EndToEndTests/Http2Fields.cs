@@ -65,7 +65,8 @@ public class Http2Fields(SharedHotcore shared) : HotcoreTest(shared)
         [":path with a leading blank"] = Instead(":path", (":path", " /smuggled")),
         [":path with a trailing blank"] = Instead(":path", (":path", "/smuggled ")),
         [":path * for GET"] = Instead(":path", (":path", "*")),
-        [":path ** for OPTIONS"] = [(":method", "OPTIONS"), (":scheme", "http"), (":authority", "{host}"), (":path", "**")],
+        [":path ** for OPTIONS"] =
+            [(":method", "OPTIONS"), (":scheme", "http"), (":authority", "{host}"), (":path", "**")],
         [":path in absolute form"] = Instead(":path", (":path", "http://{host}/smuggled")),
 
         [":authority empty"] = Instead(":authority", (":authority", "")),
@@ -161,10 +162,12 @@ public class Http2Fields(SharedHotcore shared) : HotcoreTest(shared)
     private static readonly Dictionary<string, ((string, string)[] Fields, Http2Frame[] Frames)> MalformedBodies = new()
     {
         ["shorter than stated"] = ([("content-length", "12")], [Data(1, "smuggled", true)]),
-        ["shorter than stated, its end in an empty frame"] = ([("content-length", "12")], [Data(1, "smuggled"), Data(1, "", true)]),
+        ["shorter than stated, its end in an empty frame"] =
+            ([("content-length", "12")], [Data(1, "smuggled"), Data(1, "", true)]),
         ["empty where a length was stated"] = ([("content-length", "12")], [Data(1, "", true)]),
         ["longer than stated"] = ([("content-length", "5")], [Data(1, "smuggled", true)]),
-        ["longer than stated in its second frame"] = ([("content-length", "5")], [Data(1, "first"), Data(1, "smuggled", true)]),
+        ["longer than stated in its second frame"] =
+            ([("content-length", "5")], [Data(1, "first"), Data(1, "smuggled", true)]),
         ["longer than stated before its end"] = ([("content-length", "5")], [Data(1, "first"), Data(1, "smuggled")]),
         ["longer than nothing"] = ([("content-length", "0")], [Data(1, "smuggled", true)]),
         ["shorter than stated, with trailers"] =
@@ -172,11 +175,13 @@ public class Http2Fields(SharedHotcore shared) : HotcoreTest(shared)
         ["longer by another request"] =
             ([("content-length", "5")], [Data(1, "firstGET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n", true)]),
         ["trailers with a pseudo-field"] = ([], [Data(1, "first"), Headers(1, Hpack.Block((":path", "/smuggled")))]),
-        ["trailers with an unknown pseudo-field"] = ([], [Data(1, "first"), Headers(1, Hpack.Block((":smuggled", "a")))]),
+        ["trailers with an unknown pseudo-field"] =
+            ([], [Data(1, "first"), Headers(1, Hpack.Block((":smuggled", "a")))]),
         ["trailers with :status"] = ([], [Data(1, "first"), Headers(1, Hpack.Block((":status", "200")))]),
         ["trailers with a name in capitals"] = ([], [Data(1, "first"), Headers(1, Hpack.Block(("X-Smuggled", "a")))]),
         ["trailers with CRLF"] = ([], [Data(1, "first"), Headers(1, Hpack.Block(("x-trailer", "a\r\nx-smuggled: b")))]),
-        ["trailers with CRLF in a name"] = ([], [Data(1, "first"), Headers(1, Hpack.Block(("x-trailer: a\r\nx-smuggled", "b")))]),
+        ["trailers with CRLF in a name"] =
+            ([], [Data(1, "first"), Headers(1, Hpack.Block(("x-trailer: a\r\nx-smuggled", "b")))]),
         ["trailers with transfer-encoding"] =
             ([], [Data(1, "first"), Headers(1, Hpack.Block(("transfer-encoding", "chunked"), ("x-smuggled", "a")))]),
         ["trailers with connection"] =
@@ -188,22 +193,28 @@ public class Http2Fields(SharedHotcore shared) : HotcoreTest(shared)
     private static readonly string[] LongerLater =
         ["longer than stated in its second frame", "longer than stated before its end", "longer than nothing"];
 
-    private static readonly Dictionary<string, ((string Name, string Value)[] Fields, string Line, string Host)> GoodHeads = new()
+    private static readonly Dictionary<string,
+        ((string Name, string Value)[] Fields, string Line, string Host)> GoodHeads = new()
     {
         ["nothing but what must be"] = (Good, "GET /smuggled", "{host}"),
         ["pseudo-fields in another order"] =
             ([(":path", "/a"), (":authority", "{host}"), (":scheme", "http"), (":method", "GET")], "GET /a", "{host}"),
         ["host beside :authority, the same"] = (With(("host", "{host}")), "GET /smuggled", "{host}"),
         ["host without :authority"] = ([.. Without(":authority"), ("host", "{host}")], "GET /smuggled", "{host}"),
-        [":authority with a port"] = (Instead(":authority", (":authority", "{host}:8080")), "GET /smuggled", "{host}:8080"),
+        [":authority with a port"] =
+            (Instead(":authority", (":authority", "{host}:8080")), "GET /smuggled", "{host}:8080"),
         [":path with a query"] = (Instead(":path", (":path", "/a?b=c%20d&e=/?")), "GET /a?b=c%20d&e=/?", "{host}"),
         [":path of two slashes"] = (Instead(":path", (":path", "//a//b/../c")), "GET //a//b/../c", "{host}"),
-        ["OPTIONS *"] = ([(":method", "OPTIONS"), (":scheme", "http"), (":authority", "{host}"), (":path", "*")], "OPTIONS *", "{host}"),
+        ["OPTIONS *"] = ([(":method", "OPTIONS"), (":scheme", "http"), (":authority", "{host}"), (":path", "*")],
+            "OPTIONS *", "{host}"),
         ["OPTIONS of a path"] =
-            ([(":method", "OPTIONS"), (":scheme", "http"), (":authority", "{host}"), (":path", "/a")], "OPTIONS /a", "{host}"),
+            ([(":method", "OPTIONS"), (":scheme", "http"), (":authority", "{host}"), (":path", "/a")], "OPTIONS /a",
+            "{host}"),
         ["a method of one's own"] =
-            ([(":method", "M-SEARCH"), (":scheme", "http"), (":authority", "{host}"), (":path", "/a")], "M-SEARCH /a", "{host}"),
-        ["DELETE"] = ([(":method", "DELETE"), (":scheme", "http"), (":authority", "{host}"), (":path", "/a")], "DELETE /a", "{host}"),
+            ([(":method", "M-SEARCH"), (":scheme", "http"), (":authority", "{host}"), (":path", "/a")], "M-SEARCH /a",
+            "{host}"),
+        ["DELETE"] = ([(":method", "DELETE"), (":scheme", "http"), (":authority", "{host}"), (":path", "/a")],
+            "DELETE /a", "{host}"),
         ["te: trailers"] = (With(("te", "trailers")), "GET /smuggled", "{host}"),
         ["content-length: 0"] = (With(("content-length", "0")), "GET /smuggled", "{host}"),
     };
@@ -246,7 +257,8 @@ public class Http2Fields(SharedHotcore shared) : HotcoreTest(shared)
         await client.ExpectReset(1, ProtocolError);
         await ExpectCleanAnswer(client, domain);
         // What was stated may have come whole before the surplus showed; then that and nothing else is the request.
-        Assert.Equal(["GET /clean"], upstream.RequestLines.Where(line => line != "POST /open" || !LongerLater.Contains(name)));
+        Assert.Equal(
+            ["GET /clean"], upstream.RequestLines.Where(line => line != "POST /open" || !LongerLater.Contains(name)));
         Assert.Empty(upstream.Malformed);
         foreach (var used in upstream.Connections.Where(connection => connection.Received.Contains("/open ")))
         {
@@ -313,7 +325,8 @@ public class Http2Fields(SharedHotcore shared) : HotcoreTest(shared)
         await using var client = await Http2Client.Connect(Hotcore.Http);
 
         var answer = await client.Get(
-            domain, "/", ("x-own-field", "A  b"), ("x-empty", ""), ("x-high", "caf\u00e9"), ("x-twice", "1"), ("x-twice", "2"), ("x-tab", "a\tb"));
+            domain, "/", ("x-own-field", "A  b"), ("x-empty", ""), ("x-high", "caf\u00e9"), ("x-twice", "1"),
+                ("x-twice", "2"), ("x-tab", "a\tb"));
 
         var request = Assert.Single(upstream.Requests);
         Assert.Equal("A  b", request.Fields["X-Own-Field"]);
@@ -419,7 +432,8 @@ public class Http2Fields(SharedHotcore shared) : HotcoreTest(shared)
         await client.Send(
             Headers(1, Block(name == "CONNECT"
                 ? [(":method", "CONNECT"), (":authority", "{host}:80")]
-                : [(":method", "CONNECT"), (":scheme", "http"), (":authority", "{host}:80"), (":path", "/smuggled")], domain), endStream: false));
+                : [(":method", "CONNECT"), (":scheme", "http"), (":authority", "{host}:80"), (":path", "/smuggled")],
+                    domain), endStream: false));
         await client.Until(() => client.Stream(1) is { Head: not null } or { Reset: not null }, "a refusal");
 
         if (status != 0)
@@ -515,7 +529,8 @@ public class Http2Fields(SharedHotcore shared) : HotcoreTest(shared)
 
         await SendBlock(client,
         [
-            .. Http2Client.Head(domain, "/long", "GET", ("x-field", new string('a', 40_000))), .. Hpack.Indexing("x-kept", "a")
+            .. Http2Client.Head(domain, "/long", "GET", ("x-field", new string('a', 40_000))),
+                .. Hpack.Indexing("x-kept", "a")
         ]);
         await client.ReadAnswerOf(1);
         Assert.Equal(431, client.Stream(1).Status);
@@ -551,7 +566,8 @@ public class Http2Fields(SharedHotcore shared) : HotcoreTest(shared)
 
         await client.Send([.. Enumerable.Range(0, 40).Select(i => Headers(
             (uint)((2 * i) + 1),
-            i % 2 == 0 ? Http2Client.Head(domain, $"/good/{i}") : Http2Client.Head(domain, "/smuggled", "GET", ("x-field", "a\r\nx-b: c"))))]);
+            i % 2 == 0 ? Http2Client.Head(domain, $"/good/{i}")
+                : Http2Client.Head(domain, "/smuggled", "GET", ("x-field", "a\r\nx-b: c"))))]);
 
         for (var i = 0; i < 40; i += 2)
         {
@@ -574,7 +590,8 @@ public class Http2Fields(SharedHotcore shared) : HotcoreTest(shared)
         [.. Good.Select(good => good.Name == name ? field : good)];
 
     private static byte[] Block((string Name, string Value)[] fields, string domain) =>
-        Hpack.Block(fields.Select(field => (field.Name.Replace("{host}", domain), field.Value.Replace("{host}", domain))));
+        Hpack.Block(
+            fields.Select(field => (field.Name.Replace("{host}", domain), field.Value.Replace("{host}", domain))));
 
     /// <summary>A block on stream 1, in as many frames as it takes.</summary>
     private static Task SendBlock(Http2Client client, byte[] block)

@@ -44,7 +44,8 @@ public class Http2FlowControl(SharedHotcore shared) : HotcoreTest(shared)
 
         var first = await client.Request(domain);
         var second = await client.Request(domain);
-        await client.Until(() => first.BodyLength == DefaultWindow && second.BodyLength == DefaultWindow, "both windows' worth");
+        await client.Until(
+            () => first.BodyLength == DefaultWindow && second.BodyLength == DefaultWindow, "both windows' worth");
         await client.Send(WindowUpdate(second.Id, 50_000));
         await client.ReadAnswer(second);
         Assert.Equal(DefaultWindow, first.BodyLength);
@@ -229,7 +230,8 @@ public class Http2FlowControl(SharedHotcore shared) : HotcoreTest(shared)
         using var connection = await upstream.Accept();
         await connection.ExpectRequest();
 
-        await client.Send(WindowUpdate(stream.Id, LargestWindow - DefaultWindow), Settings((Http2Setting.InitialWindowSize, DefaultWindow + 1)));
+        await client.Send(WindowUpdate(stream.Id, LargestWindow - DefaultWindow),
+            Settings((Http2Setting.InitialWindowSize, DefaultWindow + 1)));
 
         await client.ExpectConnectionError(FlowControlError);
     }
@@ -334,7 +336,8 @@ public class Http2FlowControl(SharedHotcore shared) : HotcoreTest(shared)
             // Malformed: a second :path. The body that follows counts for the connection's window all the same.
             var stream = await client.Request(domain, "/bad", "POST", [(":path", "/x")], endStream: false);
             var pieces = (int)Math.Min(stream.SendWindow, client.InitialSendWindow) / 16_000;
-            await client.Until(() => client.SendWindow >= Math.Min(pieces * 16_000, enough / 2), "the connection's window");
+            await client.Until(
+                () => client.SendWindow >= Math.Min(pieces * 16_000, enough / 2), "the connection's window");
             await client.Send([.. Enumerable.Repeat(Data(stream.Id, new byte[16_000]), pieces)]);
             await client.ExpectReset(stream.Id, ProtocolError);
             sent += pieces * 16_000;

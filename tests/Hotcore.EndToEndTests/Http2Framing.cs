@@ -10,7 +10,8 @@ public class Http2Framing(SharedHotcore shared) : HotcoreTest(shared)
     private static readonly byte[] NoBytes = [];
 
     /// <summary>What ends the connection, and with which errors.</summary>
-    private static readonly Dictionary<string, (Func<string, byte[]> Bytes, Http2Error[] Errors)> ConnectionErrors = new()
+    private static readonly Dictionary<string,
+        (Func<string, byte[]> Bytes, Http2Error[] Errors)> ConnectionErrors = new()
     {
         ["DATA on stream 0"] = (_ => Bytes(Data(0, "smuggled", true)), [ProtocolError]),
         ["HEADERS on stream 0"] = (domain => Bytes(Headers(0, Smuggled(domain))), [ProtocolError]),
@@ -23,10 +24,12 @@ public class Http2Framing(SharedHotcore shared) : HotcoreTest(shared)
         ["GOAWAY on a stream"] = (_ => Bytes(GoAway(0) with { Stream = 1 }), [ProtocolError]),
         ["PUSH_PROMISE from a client"] =
             (domain => Bytes(new Http2Frame(
-                Http2FrameType.PushPromise, Http2Flags.EndHeaders, 1, [.. UInt32(2), .. Smuggled(domain)])), [ProtocolError]),
+                Http2FrameType.PushPromise, Http2Flags.EndHeaders, 1, [.. UInt32(2), .. Smuggled(domain)])),
+                    [ProtocolError]),
         ["PUSH_PROMISE on a request under way"] =
             (domain => Bytes(Open(domain), new Http2Frame(
-                Http2FrameType.PushPromise, Http2Flags.EndHeaders, 1, [.. UInt32(2), .. Smuggled(domain)])), [ProtocolError]),
+                Http2FrameType.PushPromise, Http2Flags.EndHeaders, 1, [.. UInt32(2), .. Smuggled(domain)])),
+                    [ProtocolError]),
 
         ["PING of 7 bytes"] = (_ => Bytes(Ping("7 bytes")), [FrameSizeError]),
         ["PING of 9 bytes"] = (_ => Bytes(Ping("9 bytes..")), [FrameSizeError]),
@@ -42,25 +45,31 @@ public class Http2Framing(SharedHotcore shared) : HotcoreTest(shared)
             (domain => Bytes(Open(domain), RstStream(1) with { Payload = new byte[5] }), [FrameSizeError]),
         ["RST_STREAM empty"] = (domain => Bytes(Open(domain), RstStream(1) with { Payload = [] }), [FrameSizeError]),
         ["WINDOW_UPDATE of 3 bytes"] = (_ => Bytes(WindowUpdate(0, 1) with { Payload = [0, 0, 1] }), [FrameSizeError]),
-        ["WINDOW_UPDATE of 5 bytes"] = (_ => Bytes(WindowUpdate(0, 1) with { Payload = [0, 0, 0, 1, 0] }), [FrameSizeError]),
+        ["WINDOW_UPDATE of 5 bytes"] =
+            (_ => Bytes(WindowUpdate(0, 1) with { Payload = [0, 0, 0, 1, 0] }), [FrameSizeError]),
         ["WINDOW_UPDATE of 3 bytes on a stream"] =
             (domain => Bytes(Open(domain), WindowUpdate(1, 1) with { Payload = [0, 0, 1] }), [FrameSizeError]),
         ["GOAWAY of 7 bytes"] = (_ => Bytes(GoAway(0) with { Payload = new byte[7] }), [FrameSizeError]),
         ["HEADERS with a priority of 4 bytes"] =
-            (_ => Bytes(Headers(1, new byte[4]) with { Flags = Http2Flags.Priority | Http2Flags.EndHeaders }), [FrameSizeError, ProtocolError]),
+            (_ => Bytes(Headers(1, new byte[4]) with { Flags = Http2Flags.Priority | Http2Flags.EndHeaders }),
+            [FrameSizeError, ProtocolError]),
 
         ["DATA with padding as long as itself"] =
-            (domain => Bytes(Open(domain), Data(1, [5, 1, 2, 3, 4], true) with { Flags = Http2Flags.Padded }), [ProtocolError]),
+            (domain => Bytes(Open(domain), Data(1, [5, 1, 2, 3, 4], true) with { Flags = Http2Flags.Padded }),
+            [ProtocolError]),
         ["DATA with padding longer than itself"] =
-            (domain => Bytes(Open(domain), Data(1, [255, 1, 2, 3, 4], true) with { Flags = Http2Flags.Padded }), [ProtocolError]),
+            (domain => Bytes(Open(domain), Data(1, [255, 1, 2, 3, 4], true) with { Flags = Http2Flags.Padded }),
+            [ProtocolError]),
         ["DATA with no place for the length of its padding"] =
-            (domain => Bytes(Open(domain), Data(1, NoBytes) with { Flags = Http2Flags.Padded }), [FrameSizeError, ProtocolError]),
+            (domain => Bytes(Open(domain), Data(1, NoBytes) with { Flags = Http2Flags.Padded }),
+            [FrameSizeError, ProtocolError]),
         ["HEADERS with padding longer than itself"] =
             (domain => Bytes(PaddedBlock(255, Smuggled(domain))), [ProtocolError]),
         ["HEADERS with padding as long as itself"] =
             (domain => Bytes(PaddedBlock((byte)(Smuggled(domain).Length + 1), Smuggled(domain))), [ProtocolError]),
         ["HEADERS with no place for the length of its padding"] =
-            (_ => Bytes(Headers(1, []) with { Flags = Http2Flags.Padded | Http2Flags.EndHeaders }), [FrameSizeError, ProtocolError]),
+            (_ => Bytes(Headers(1, []) with { Flags = Http2Flags.Padded | Http2Flags.EndHeaders }),
+            [FrameSizeError, ProtocolError]),
         ["HEADERS with a priority and padding that leaves no place for it"] =
             (_ => Bytes(Headers(1, [3, 0, 0, 0, 0, 0]) with
             {
@@ -71,34 +80,41 @@ public class Http2Framing(SharedHotcore shared) : HotcoreTest(shared)
         ["CONTINUATION behind the end of HEADERS"] =
             (domain => Bytes(Open(domain), Continuation(1, Smuggled(domain))), [ProtocolError]),
         ["CONTINUATION behind the end of CONTINUATION"] =
-            (domain => Bytes(Open(domain) with { Flags = 0 }, Continuation(1, []), Continuation(1, Smuggled(domain))), [ProtocolError]),
+            (domain => Bytes(Open(domain) with { Flags = 0 }, Continuation(1, []), Continuation(1, Smuggled(domain))),
+            [ProtocolError]),
         ["CONTINUATION behind DATA"] =
             (domain => Bytes(Open(domain), Data(1, "a"), Continuation(1, Smuggled(domain))), [ProtocolError]),
         ["CONTINUATION of another stream"] =
             (domain => Bytes(Cut(domain), Continuation(3, [])), [ProtocolError]),
-        ["DATA within a head"] = (domain => Bytes(Cut(domain), Data(1, "smuggled"), Continuation(1, [])), [ProtocolError]),
+        ["DATA within a head"] =
+            (domain => Bytes(Cut(domain), Data(1, "smuggled"), Continuation(1, [])), [ProtocolError]),
         ["HEADERS within a head"] =
             (domain => Bytes(Cut(domain), Headers(3, Smuggled(domain)), Continuation(1, [])), [ProtocolError]),
         ["HEADERS of the same stream within a head"] =
             (domain => Bytes(Cut(domain), Headers(1, Smuggled(domain)), Continuation(1, [])), [ProtocolError]),
-        ["PRIORITY within a head"] = (domain => Bytes(Cut(domain), Priority(3, 0), Continuation(1, [])), [ProtocolError]),
-        ["RST_STREAM within a head"] = (domain => Bytes(Cut(domain), RstStream(1), Continuation(1, [])), [ProtocolError]),
+        ["PRIORITY within a head"] =
+            (domain => Bytes(Cut(domain), Priority(3, 0), Continuation(1, [])), [ProtocolError]),
+        ["RST_STREAM within a head"] =
+            (domain => Bytes(Cut(domain), RstStream(1), Continuation(1, [])), [ProtocolError]),
         ["SETTINGS within a head"] = (domain => Bytes(Cut(domain), Settings(), Continuation(1, [])), [ProtocolError]),
         ["PING within a head"] = (domain => Bytes(Cut(domain), Ping("8 bytes."), Continuation(1, [])), [ProtocolError]),
         ["GOAWAY within a head"] = (domain => Bytes(Cut(domain), GoAway(0), Continuation(1, [])), [ProtocolError]),
         ["WINDOW_UPDATE within a head"] =
             (domain => Bytes(Cut(domain), WindowUpdate(0, 1), Continuation(1, [])), [ProtocolError]),
         ["unknown frame within a head"] =
-            (domain => Bytes(Cut(domain), new Http2Frame((Http2FrameType)0x42, 0, 0, []), Continuation(1, [])), [ProtocolError]),
+            (domain => Bytes(Cut(domain), new Http2Frame((Http2FrameType)0x42, 0, 0, []), Continuation(1, [])),
+            [ProtocolError]),
         ["unknown frame of the same stream within a head"] =
-            (domain => Bytes(Cut(domain), new Http2Frame((Http2FrameType)0x42, 0, 1, []), Continuation(1, [])), [ProtocolError]),
+            (domain => Bytes(Cut(domain), new Http2Frame((Http2FrameType)0x42, 0, 1, []), Continuation(1, [])),
+            [ProtocolError]),
     };
 
     /// <summary>What changes nothing: a request before it and behind it are served.</summary>
     private static readonly Dictionary<string, Http2Frame> Harmless = new()
     {
         ["unknown frame"] = new Http2Frame((Http2FrameType)0x42, 0, 0, "anything"u8.ToArray()),
-        ["unknown frame with all flags"] = new Http2Frame((Http2FrameType)0xff, (Http2Flags)0xff, 0, "anything"u8.ToArray()),
+        ["unknown frame with all flags"] =
+            new Http2Frame((Http2FrameType)0xff, (Http2Flags)0xff, 0, "anything"u8.ToArray()),
         ["unknown frame on an idle stream"] = new Http2Frame((Http2FrameType)0x42, 0, 99, []),
         ["unknown frame on a stream of the server's"] = new Http2Frame((Http2FrameType)0x42, 0, 2, []),
         ["PRIORITY_UPDATE of RFC 9218"] = new Http2Frame((Http2FrameType)0x10, 0, 0, [.. UInt32(1), .. "u=1"u8]),
@@ -212,7 +228,8 @@ public class Http2Framing(SharedHotcore shared) : HotcoreTest(shared)
         var domain = await Hotcore.AddNewDomain(upstream.Port);
         await using var client = Http2Client.Over(await RawClient.Connect(Hotcore.Http));
         await client.SendRaw([.. "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"u8, .. Bytes(
-            Settings(), Headers(1, Http2Client.Head(domain, "/first")), Headers(3, Http2Client.Head(domain, "/second")))]);
+            Settings(), Headers(1, Http2Client.Head(domain, "/first")),
+                Headers(3, Http2Client.Head(domain, "/second")))]);
 
         await Task.WhenAll(client.ReadAnswerOf(1), client.ReadAnswerOf(3));
 
@@ -246,17 +263,20 @@ public class Http2Framing(SharedHotcore shared) : HotcoreTest(shared)
     [InlineData(0, (Http2FrameType)0x42)]
     [InlineData(0xffffff - 16_385, Http2FrameType.Headers)]
     [InlineData(0xffffff - 16_385, (Http2FrameType)0x42)]
-    public async Task A_frame_longer_than_the_server_allows_is_refused_before_its_payload_has_come(int more, Http2FrameType type)
+    public async Task A_frame_longer_than_the_server_allows_is_refused_before_its_payload_has_come(
+        int more, Http2FrameType type)
     {
         await using var upstream = TestUpstream.Repeating();
         var domain = await Hotcore.AddNewDomain(upstream.Port);
         await using var client = await Http2Client.Connect(Hotcore.Http);
-        var length = Math.Min((int)client.ServerSettings.GetValueOrDefault(Http2Setting.MaxFrameSize, 16_384u) + 1 + more, 0xffffff);
+        var length = Math.Min(
+            (int)client.ServerSettings.GetValueOrDefault(Http2Setting.MaxFrameSize, 16_384u) + 1 + more, 0xffffff);
         if (type == Http2FrameType.Data)
             await client.Send(Open(domain));
 
         // The length stands in the nine bytes of the header. One byte more shows that no other follows soon.
-        await client.SendRaw([.. Header(length, (byte)type, 0, type is Http2FrameType.Data or Http2FrameType.Headers ? 1u : 0), 0]);
+        await client.SendRaw(
+            [.. Header(length, (byte)type, 0, type is Http2FrameType.Data or Http2FrameType.Headers ? 1u : 0), 0]);
 
         // 4.2: for a frame of one stream alone a stream error would do, if it were no part of a head.
         if (type == Http2FrameType.Data)
@@ -277,7 +297,8 @@ public class Http2Framing(SharedHotcore shared) : HotcoreTest(shared)
         Assert.Equal(16_384, head.Length);
 
         await client.Send(
-            Headers(1, head, endStream: false), Data(1, new string('b', 16_384)), Data(1, new string('c', 16_384), endStream: true));
+            Headers(1, head, endStream: false), Data(1, new string('b', 16_384)),
+                Data(1, new string('c', 16_384), endStream: true));
         await client.ReadAnswerOf(1);
 
         Assert.Equal(filling.Length + 1, upstream.Requests[0].Fields["X-Field"]!.Length);
@@ -364,7 +385,8 @@ public class Http2Framing(SharedHotcore shared) : HotcoreTest(shared)
 
         // 0xd2 is every flag that HEADERS does not define, 0xf6 every one that DATA does not.
         await client.SendRaw(Bytes(
-            Headers(1, Http2Client.Head(domain, "/a", "POST")) with { Flags = Http2Flags.EndHeaders | (Http2Flags)0xd2, Stream = 0x80000001 },
+            Headers(1, Http2Client.Head(domain, "/a", "POST")) with { Flags = Http2Flags.EndHeaders | (Http2Flags)0xd2,
+                Stream = 0x80000001 },
             Data(1, "hello") with { Flags = Http2Flags.EndStream | (Http2Flags)0xf6 }));
         await client.ReadAnswerOf(1);
 
@@ -378,10 +400,12 @@ public class Http2Framing(SharedHotcore shared) : HotcoreTest(shared)
 
         await client.Send(Ping("\0\u0001 \u00ff\r\nyz", isAck: true));
         await client.Send(Ping("\0\u0001 \u00ff\r\nab"), Ping("second.."));
-        await client.Expect(frame => frame.Type == Http2FrameType.Ping && frame.Payload.SequenceEqual("second.."u8.ToArray()), "the second PONG");
+        await client.Expect(frame => frame.Type == Http2FrameType.Ping
+            && frame.Payload.SequenceEqual("second.."u8.ToArray()), "the second PONG");
 
         var pongs = client.Frames.Where(frame => frame.Type == Http2FrameType.Ping).ToList();
-        Assert.Equal(["0001 20FF 0D0A 6162".Replace(" ", ""), Convert.ToHexString("second.."u8)], pongs.Select(pong => Convert.ToHexString(pong.Payload)));
+        Assert.Equal(["0001 20FF 0D0A 6162".Replace(" ", ""), Convert.ToHexString("second.."u8)],
+            pongs.Select(pong => Convert.ToHexString(pong.Payload)));
         Assert.All(pongs, pong => Assert.Equal((Http2Flags.Ack, 0u), (pong.Flags, pong.Stream)));
     }
 
@@ -438,7 +462,8 @@ public class Http2Framing(SharedHotcore shared) : HotcoreTest(shared)
         await connection.ExpectEnd();
     }
 
-    private static Http2Frame Open(string domain) => Headers(1, Http2Client.Head(domain, "/open", "POST"), endStream: false);
+    private static Http2Frame Open(string domain) =>
+        Headers(1, Http2Client.Head(domain, "/open", "POST"), endStream: false);
 
     /// <summary>A whole block without the flag that says so; a body would follow.</summary>
     private static Http2Frame Cut(string domain) =>
@@ -447,5 +472,6 @@ public class Http2Framing(SharedHotcore shared) : HotcoreTest(shared)
     private static byte[] Smuggled(string domain) => Http2Client.Head(domain, "/smuggled");
 
     private static Http2Frame PaddedBlock(byte padding, byte[] block) =>
-        Headers(1, [padding, .. block]) with { Flags = Http2Flags.Padded | Http2Flags.EndHeaders | Http2Flags.EndStream };
+        Headers(1,
+            [padding, .. block]) with { Flags = Http2Flags.Padded | Http2Flags.EndHeaders | Http2Flags.EndStream };
 }

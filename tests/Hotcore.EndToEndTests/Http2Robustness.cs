@@ -33,7 +33,8 @@ public class Http2Robustness(SharedHotcore shared) : HotcoreTest(shared)
             }
             catch (Exception failed)
             {
-                throw new InvalidOperationException($"seed {seed + number}, {Convert.ToHexString(bytes)}: {failed.Message}", failed);
+                throw new InvalidOperationException(
+                    $"seed {seed + number}, {Convert.ToHexString(bytes)}: {failed.Message}", failed);
             }
         });
 
@@ -41,7 +42,8 @@ public class Http2Robustness(SharedHotcore shared) : HotcoreTest(shared)
         Assert.Equal("GET /after", (await Hotcore.Get(domain, "/after")).Text);
         Assert.True(Hotcore.IsRunning);
         Assert.Equal("kcehc", await Hotcore.Control("check"));
-        Assert.True(upstream.Malformed.Count == 0, $"seed {seed}: the upstream received {upstream.Malformed.FirstOrDefault()}");
+        Assert.True(
+            upstream.Malformed.Count == 0, $"seed {seed}: the upstream received {upstream.Malformed.FirstOrDefault()}");
         Assert.All(upstream.Requests, request =>
         {
             Assert.Equal(domain, request.Fields["Host"]?.Split(':')[0], ignoreCase: true);
@@ -52,37 +54,47 @@ public class Http2Robustness(SharedHotcore shared) : HotcoreTest(shared)
 
     private static Http2Frame[][] Sequences(string domain) =>
     [
-        [Settings(), SettingsAck, Headers(1, Http2Client.Head(domain, "/a?b=c", "GET", ("accept", "*/*"), ("cookie", "a=1"), ("cookie", "b=2")))],
+        [Settings(), SettingsAck,
+        Headers(1, Http2Client.Head(domain, "/a?b=c", "GET", ("accept", "*/*"), ("cookie", "a=1"), ("cookie", "b=2")))],
         [
-            Settings((Http2Setting.InitialWindowSize, 100), (Http2Setting.MaxFrameSize, 20_000), (Http2Setting.HeaderTableSize, 0)),
-            Headers(1, Http2Client.Head(domain, "/long/" + new string('a', 150))), WindowUpdate(1, 1_000), WindowUpdate(0, 1_000),
+            Settings((Http2Setting.InitialWindowSize, 100), (Http2Setting.MaxFrameSize, 20_000),
+                (Http2Setting.HeaderTableSize, 0)),
+            Headers(1, Http2Client.Head(domain, "/long/" + new string('a', 150))), WindowUpdate(1, 1_000),
+                WindowUpdate(0, 1_000),
         ],
         [
-            Settings(), Headers(1, Http2Client.Head(domain, "/post", "POST", ("content-length", "10")), endStream: false),
+            Settings(),
+                Headers(1, Http2Client.Head(domain, "/post", "POST", ("content-length", "10")), endStream: false),
             Data(1, "hello"), Padded(Data(1, "world", true), 5),
         ],
         [
-            Settings(), Headers(1, Http2Client.Head(domain, "/chunked", "POST", ("te", "trailers")), endStream: false), Data(1, "hello"),
+            Settings(), Headers(1, Http2Client.Head(domain, "/chunked", "POST", ("te", "trailers")), endStream: false),
+                Data(1, "hello"),
             Data(1, ""), Headers(1, Hpack.Block(("x-sum", "abc"))),
         ],
         [
-            Settings(), Headers(1, Http2Client.Head(domain, "/cut")[..20], endHeaders: false), Continuation(1, Http2Client.Head(domain, "/cut")[20..]),
+            Settings(), Headers(1, Http2Client.Head(domain, "/cut")[..20], endHeaders: false),
+                Continuation(1, Http2Client.Head(domain, "/cut")[20..]),
             Ping("8 bytes."), Priority(3, 1),
         ],
         [
             Settings(),
-            Headers(1, [.. Hpack.Indexed(2), .. Hpack.Indexed(6), .. Hpack.IndexedName(1, domain), .. Hpack.Indexed(4), .. Hpack.Indexing("x-field", "a")]),
-            Headers(3, [.. Hpack.TableSize(100), .. Http2Client.Head(domain, "/table"), .. Hpack.Indexed(62), .. Hpack.HuffmanField("x-huffman", "value")]),
+            Headers(1, [.. Hpack.Indexed(2), .. Hpack.Indexed(6), .. Hpack.IndexedName(1, domain), .. Hpack.Indexed(4),
+                .. Hpack.Indexing("x-field", "a")]),
+            Headers(3, [.. Hpack.TableSize(100), .. Http2Client.Head(domain, "/table"), .. Hpack.Indexed(62),
+                .. Hpack.HuffmanField("x-huffman", "value")]),
             Headers(5, Http2Client.Head(domain, "/last", "HEAD")), RstStream(3), GoAway(0),
         ],
         [
-            Settings(), .. Enumerable.Range(0, 5).Select(i => Headers((uint)((2 * i) + 1), Http2Client.Head(domain, $"/{i}", "PUT"), endStream: false)),
+            Settings(), .. Enumerable.Range(0, 5).Select(
+                i => Headers((uint)((2 * i) + 1), Http2Client.Head(domain, $"/{i}", "PUT"), endStream: false)),
             .. Enumerable.Range(0, 5).Select(i => Data((uint)((2 * i) + 1), $"body {i}", true)),
         ],
         [
             Settings((Http2Setting.EnablePush, 0)),
             Headers(1, Hpack.Block(
-                (":method", "CONNECT"), (":protocol", "websocket"), (":scheme", "http"), (":path", "/chat"), (":authority", domain)), endStream: false),
+                (":method", "CONNECT"), (":protocol", "websocket"), (":scheme", "http"), (":path", "/chat"),
+                (":authority", domain)), endStream: false),
             Data(1, "bytes"), Data(1, "", true),
         ],
     ];

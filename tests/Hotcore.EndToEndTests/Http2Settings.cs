@@ -6,7 +6,8 @@ namespace Hotcore.EndToEndTests;
 /// <summary>RFC 9113 6.5: what both sides state about themselves, and when it is in force.</summary>
 public class Http2Settings(SharedHotcore shared) : HotcoreTest(shared)
 {
-    private static readonly Dictionary<string, ((Http2Setting Name, uint Value) Setting, Http2Error Error)> WrongValues = new()
+    private static readonly Dictionary<string,
+        ((Http2Setting Name, uint Value) Setting, Http2Error Error)> WrongValues = new()
     {
         ["ENABLE_PUSH 2"] = ((Http2Setting.EnablePush, 2), ProtocolError),
         ["ENABLE_PUSH of all bits"] = ((Http2Setting.EnablePush, uint.MaxValue), ProtocolError),
@@ -32,11 +33,13 @@ public class Http2Settings(SharedHotcore shared) : HotcoreTest(shared)
         ["HEADER_TABLE_SIZE of all bits"] = [(Http2Setting.HeaderTableSize, uint.MaxValue)],
         ["HEADER_TABLE_SIZE 0 and back"] = [(Http2Setting.HeaderTableSize, 0), (Http2Setting.HeaderTableSize, 4096)],
         ["MAX_HEADER_LIST_SIZE of all bits"] = [(Http2Setting.MaxHeaderListSize, uint.MaxValue)],
-        ["unknown ones"] = [((Http2Setting)0, 1), ((Http2Setting)7, 1), ((Http2Setting)9, 1), ((Http2Setting)0x1a1a, uint.MaxValue)],
+        ["unknown ones"] =
+            [((Http2Setting)0, 1), ((Http2Setting)7, 1), ((Http2Setting)9, 1), ((Http2Setting)0x1a1a, uint.MaxValue)],
         ["one twice, the last right"] = [(Http2Setting.MaxFrameSize, 20_000), (Http2Setting.MaxFrameSize, 16_384)],
         ["all that a browser states"] =
         [
-            (Http2Setting.HeaderTableSize, 65_536), (Http2Setting.EnablePush, 0), (Http2Setting.InitialWindowSize, 6_291_456),
+            (Http2Setting.HeaderTableSize, 65_536), (Http2Setting.EnablePush, 0),
+            (Http2Setting.InitialWindowSize, 6_291_456),
             (Http2Setting.MaxHeaderListSize, 262_144),
         ],
     };
@@ -55,7 +58,8 @@ public class Http2Settings(SharedHotcore shared) : HotcoreTest(shared)
         Assert.Equal(1u, client.ServerSettings[Http2Setting.EnableConnectProtocol]);
         Assert.Equal(0u, client.ServerSettings.GetValueOrDefault(Http2Setting.EnablePush));
         Assert.InRange(client.ServerSettings.GetValueOrDefault(Http2Setting.MaxFrameSize, 16_384u), 16_384u, 0xffffffu);
-        Assert.InRange(client.ServerSettings.GetValueOrDefault(Http2Setting.InitialWindowSize, 65_535u), 1u, 0x7fffffffu);
+        Assert.InRange(
+            client.ServerSettings.GetValueOrDefault(Http2Setting.InitialWindowSize, 65_535u), 1u, 0x7fffffffu);
         Assert.Equal(Http2FrameType.Settings, client.Frames[0].Type);
     }
 
@@ -78,7 +82,8 @@ public class Http2Settings(SharedHotcore shared) : HotcoreTest(shared)
         var (setting, error) = WrongValues[name];
         await using var client = Http2Client.Over(await RawClient.Connect(Hotcore.Http));
 
-        await client.SendRaw([.. "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"u8, .. Bytes(Settings((Http2Setting.MaxHeaderListSize, 1), setting))]);
+        await client.SendRaw([.. "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"u8,
+            .. Bytes(Settings((Http2Setting.MaxHeaderListSize, 1), setting))]);
 
         await client.ExpectConnectionError(error);
     }
@@ -87,9 +92,11 @@ public class Http2Settings(SharedHotcore shared) : HotcoreTest(shared)
     [MemberData(nameof(RightValueNames))]
     public async Task A_value_that_may_be_is_acknowledged_and_kept_to(string name)
     {
-        await using var upstream = TestUpstream.Answering(_ => Answers.Ok(new string('a', 50_000), "X-Field: a\r\nX-Other: b\r\n"));
+        await using var upstream =
+            TestUpstream.Answering(_ => Answers.Ok(new string('a', 50_000), "X-Field: a\r\nX-Other: b\r\n"));
         var domain = await Hotcore.AddNewDomain(upstream.Port);
-        await using var client = await Http2Client.Connect(Hotcore.Http, new Http2Options { Settings = RightValues[name] });
+        await using var client =
+            await Http2Client.Connect(Hotcore.Http, new Http2Options { Settings = RightValues[name] });
 
         // The client itself judges sizes, windows and tables.
         for (var i = 0; i < 3; i++)
@@ -108,7 +115,8 @@ public class Http2Settings(SharedHotcore shared) : HotcoreTest(shared)
     {
         await using var client = await Http2Client.Connect(Hotcore.Http);
 
-        await client.Send(Settings(), Settings((Http2Setting.MaxFrameSize, 20_000)), Settings((Http2Setting.EnablePush, 0)));
+        await client.Send(
+            Settings(), Settings((Http2Setting.MaxFrameSize, 20_000)), Settings((Http2Setting.EnablePush, 0)));
         await client.ExpectPong();
 
         Assert.Equal(4, client.Frames.Count(frame => frame.Type == Http2FrameType.Settings && frame.IsAck));
@@ -125,7 +133,8 @@ public class Http2Settings(SharedHotcore shared) : HotcoreTest(shared)
 
         // Nothing is said about it: passed over, or an error of the connection.
         await client.Send(Ping("8 bytes."));
-        await client.Until(() => client.End != null || client.Frames.Any(frame => frame.Type == Http2FrameType.Ping), "an answer or an end");
+        await client.Until(() => client.End != null || client.Frames.Any(frame => frame.Type == Http2FrameType.Ping),
+            "an answer or an end");
         Assert.Equal("GET /clean", (await Hotcore.Get(domain, "/clean")).Text);
     }
 
@@ -165,7 +174,8 @@ public class Http2Settings(SharedHotcore shared) : HotcoreTest(shared)
     public async Task The_table_of_the_answers_follows_the_clients_limit_at_every_change()
     {
         var number = 0;
-        await using var upstream = TestUpstream.Answering(_ => Answers.Ok("page", $"X-Field: {++number}\r\nServer: a\r\nX-Same: b\r\n"));
+        await using var upstream =
+            TestUpstream.Answering(_ => Answers.Ok("page", $"X-Field: {++number}\r\nServer: a\r\nX-Same: b\r\n"));
         var domain = await Hotcore.AddNewDomain(upstream.Port);
         await using var client = await Http2Client.Connect(Hotcore.Http);
 
@@ -184,5 +194,6 @@ public class Http2Settings(SharedHotcore shared) : HotcoreTest(shared)
     }
 
     private static Task UntilAcknowledged(Http2Client client, int count) => client.Until(
-        () => client.Frames.Count(frame => frame.Type == Http2FrameType.Settings && frame.IsAck) == count, $"{count} acknowledgements");
+        () => client.Frames.Count(frame => frame.Type == Http2FrameType.Settings && frame.IsAck) == count,
+        $"{count} acknowledgements");
 }

@@ -7,17 +7,21 @@ namespace Hotcore.EndToEndTests;
 public class Http2Streams(SharedHotcore shared) : HotcoreTest(shared)
 {
     /// <summary>What may not come on a stream that nobody opened, or that may not be opened so.</summary>
-    private static readonly Dictionary<string, (Func<string, Http2Frame[]> Frames, Http2Error[] Errors)> WrongStreams = new()
+    private static readonly Dictionary<string,
+        (Func<string, Http2Frame[]> Frames, Http2Error[] Errors)> WrongStreams = new()
     {
         ["DATA on an idle stream"] = (_ => [Data(1, "smuggled", true)], [ProtocolError]),
         ["DATA empty on an idle stream"] = (_ => [Data(1, "", true)], [ProtocolError]),
         ["RST_STREAM on an idle stream"] = (_ => [RstStream(1)], [ProtocolError]),
         ["WINDOW_UPDATE on an idle stream"] = (_ => [WindowUpdate(1, 1)], [ProtocolError]),
         ["CONTINUATION on an idle stream"] = (domain => [Continuation(1, Smuggled(domain))], [ProtocolError]),
-        ["DATA on an idle stream beyond one in use"] = (domain => [Open(1, domain), Data(3, "smuggled", true)], [ProtocolError]),
-        ["RST_STREAM on an idle stream beyond one in use"] = (domain => [Open(1, domain), RstStream(3)], [ProtocolError]),
+        ["DATA on an idle stream beyond one in use"] =
+            (domain => [Open(1, domain), Data(3, "smuggled", true)], [ProtocolError]),
+        ["RST_STREAM on an idle stream beyond one in use"] =
+            (domain => [Open(1, domain), RstStream(3)], [ProtocolError]),
         ["HEADERS on an even stream"] = (domain => [Headers(2, Smuggled(domain))], [ProtocolError]),
-        ["HEADERS on an even stream behind an odd one"] = (domain => [Open(1, domain), Headers(2, Smuggled(domain))], [ProtocolError]),
+        ["HEADERS on an even stream behind an odd one"] =
+            (domain => [Open(1, domain), Headers(2, Smuggled(domain))], [ProtocolError]),
         ["DATA on an even stream"] = (_ => [Data(2, "smuggled", true)], [ProtocolError]),
         ["RST_STREAM on an even stream"] = (_ => [RstStream(2)], [ProtocolError]),
         ["WINDOW_UPDATE on an even stream"] = (_ => [WindowUpdate(2, 1)], [ProtocolError]),
@@ -144,7 +148,8 @@ public class Http2Streams(SharedHotcore shared) : HotcoreTest(shared)
         await using var client = await Http2Client.Connect(Hotcore.Http);
         var head = Headers(1, [.. UInt32(name == "HEADERS" ? 1u : 0), 15, .. Http2Client.Head(domain, "/itself")]);
 
-        await client.Send(head with { Flags = head.Flags | Http2Flags.Priority }, Priority(1, name == "PRIORITY" ? 1u : 0));
+        await client.Send(
+            head with { Flags = head.Flags | Http2Flags.Priority }, Priority(1, name == "PRIORITY" ? 1u : 0));
         await client.Until(() => client.Stream(1).IsOver || client.End != null, "the answer, or an error");
 
         if (!client.Stream(1).HasEnded)
@@ -159,7 +164,8 @@ public class Http2Streams(SharedHotcore shared) : HotcoreTest(shared)
         var domain = await Hotcore.AddNewDomain(upstream.Port);
         await using var client = await Http2Client.Connect(Hotcore.Http);
 
-        await client.Send(Headers(1, Http2Client.Head(domain, "/open", "POST"), endStream: false), Priority(1, 0) with { Payload = new byte[4] });
+        await client.Send(Headers(1, Http2Client.Head(domain, "/open", "POST"), endStream: false),
+            Priority(1, 0) with { Payload = new byte[4] });
 
         await client.ExpectError(1, FrameSizeError);
         Assert.Empty(upstream.Requests);
@@ -241,7 +247,8 @@ public class Http2Streams(SharedHotcore shared) : HotcoreTest(shared)
         await Wait.Until(() => upstream.Requests.Count == most, "all of them at the upstream");
         // The head of one that is refused counts for the tables of HPACK all the same.
         var refused = client.NextStream();
-        await client.Send(Headers(refused, [.. Http2Client.Head(domain, "/refused"), .. Hpack.Indexing("x-field", "kept")]));
+        await client.Send(
+            Headers(refused, [.. Http2Client.Head(domain, "/refused"), .. Hpack.Indexing("x-field", "kept")]));
         await client.ExpectReset(refused, RefusedStream);
         release.SetResult();
         foreach (var stream in streams)
@@ -283,13 +290,15 @@ public class Http2Streams(SharedHotcore shared) : HotcoreTest(shared)
 
         // Malformed: a second :path. Its head enters the table, and its body counts for the connection's window.
         await client.Send(
-            Headers(1, [.. Http2Client.Head(domain, "/bad", "POST", (":path", "/x")), .. Hpack.Indexing("x-field", "kept")], endStream: false),
+            Headers(1, [.. Http2Client.Head(domain, "/bad", "POST", (":path", "/x")),
+                .. Hpack.Indexing("x-field", "kept")], endStream: false),
             Data(1, "smuggled"),
             Data(1, ""),
             WindowUpdate(1, 5),
             Headers(1, Hpack.Indexing("x-trailer", "kept too")));
         await client.ExpectReset(1, ProtocolError);
-        await client.Send(Headers(3, [.. Http2Client.Head(domain, "/good"), .. Hpack.Indexed(63), .. Hpack.Indexed(62)]));
+        await client.Send(
+            Headers(3, [.. Http2Client.Head(domain, "/good"), .. Hpack.Indexed(63), .. Hpack.Indexed(62)]));
         await client.ReadAnswerOf(3);
 
         Assert.Equal("kept", upstream.Requests[0].Fields["X-Field"]);
@@ -378,7 +387,8 @@ public class Http2Streams(SharedHotcore shared) : HotcoreTest(shared)
     {
         await client.Send(Ping("behind.."));
         await client.Until(
-            () => client.End != null || client.Frames.Any(frame => frame.Type == Http2FrameType.Ping), "an error, or the answer to a PING");
+            () => client.End != null || client.Frames.Any(frame => frame.Type == Http2FrameType.Ping),
+            "an error, or the answer to a PING");
         if (client.GoAway is { } goAway)
             Assert.Contains(goAway.Error, (Http2Error[])[StreamClosed, ProtocolError]);
         if (client.Stream(1).Reset is { } reset)

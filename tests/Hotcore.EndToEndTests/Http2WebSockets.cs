@@ -160,7 +160,8 @@ public class Http2WebSockets(SharedHotcore shared) : HotcoreTest(shared)
         await using var client = await Http2Client.Connect(Hotcore.Http);
         (string Name, string Value)[] fields =
         [
-            (":method", "CONNECT"), (":protocol", "websocket"), (":scheme", "http"), (":path", "/chat"), (":authority", domain),
+            (":method", "CONNECT"), (":protocol", "websocket"), (":scheme", "http"), (":path", "/chat"),
+            (":authority", domain),
         ];
 
         await client.Send(Headers(1, Hpack.Block(fields.Where(field => field.Name != missing)), endStream: false));
@@ -175,8 +176,10 @@ public class Http2WebSockets(SharedHotcore shared) : HotcoreTest(shared)
         await client.Send(Headers(
             id,
             Hpack.Block(
-                (":method", "CONNECT"), (":protocol", "websocket"), (":scheme", "http"), (":path", "/chat"), (":authority", domain),
-                ("sec-websocket-version", "13"), ("sec-websocket-protocol", "chat, other"), ("origin", "http://a.example.com")),
+                (":method", "CONNECT"), (":protocol", "websocket"), (":scheme", "http"), (":path", "/chat"),
+                (":authority", domain),
+                ("sec-websocket-version", "13"), ("sec-websocket-protocol", "chat, other"),
+                ("origin", "http://a.example.com")),
             endStream: false));
         return client.Stream(id);
     }

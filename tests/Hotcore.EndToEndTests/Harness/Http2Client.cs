@@ -74,7 +74,8 @@ public sealed class Http2Client : IAsyncDisposable
     /// <summary>Whether sending has failed: the other side is gone.</summary>
     public bool IsSendingOver { get; private set; }
 
-    public long InitialSendWindow => ServerSettings.GetValueOrDefault(Http2Setting.InitialWindowSize, (uint)DefaultWindow);
+    public long InitialSendWindow =>
+        ServerSettings.GetValueOrDefault(Http2Setting.InitialWindowSize, (uint)DefaultWindow);
 
     /// <summary>Every frame that came, in order; of DATA and HEADERS without the payload.</summary>
     public IReadOnlyList<Http2Frame> Frames
@@ -95,7 +96,8 @@ public sealed class Http2Client : IAsyncDisposable
     }
 
     /// <summary>Connects over TLS, with h2 by ALPN.</summary>
-    public static async Task<Http2Client> ConnectTls(RunningHotcore hotcore, string serverName, Http2Options? options = null)
+    public static async Task<Http2Client> ConnectTls(
+        RunningHotcore hotcore, string serverName, Http2Options? options = null)
     {
         var trusted = new TlsOptions { Root = TlsOptions.RootOf(hotcore.LocalCaFile), Alpn = ["h2"] };
         var raw = await RawClient.ConnectTls(hotcore.Https, serverName, trusted, Timeout.InfiniteTimeSpan);
@@ -106,7 +108,8 @@ public sealed class Http2Client : IAsyncDisposable
     }
 
     /// <summary>A client that has said nothing yet, and reads nothing before it has.</summary>
-    public static Http2Client Over(RawClient raw, Http2Options? options = null) => new(raw, options ?? new Http2Options());
+    public static Http2Client Over(RawClient raw, Http2Options? options = null) =>
+        new(raw, options ?? new Http2Options());
 
     /// <summary>Sends frames, with no other frame between them. What cannot be sent shows in how the connection ended.</summary>
     public Task Send(params Http2Frame[] frames) => Send([], frames);
@@ -154,7 +157,8 @@ public sealed class Http2Client : IAsyncDisposable
         var scheme = Raw.Tls == null ? "http" : "https";
         await Send(Http2Frame.Headers(
             stream.Id,
-            Hpack.Block([(":method", method), (":scheme", scheme), (":authority", authority), (":path", path), .. fields ?? []]),
+            Hpack.Block([(":method", method), (":scheme", scheme), (":authority", authority), (":path", path),
+                .. fields ?? []]),
             endStream));
         return stream;
     }
@@ -168,13 +172,15 @@ public sealed class Http2Client : IAsyncDisposable
 
     /// <summary>The head of a request over plain TCP, as a block.</summary>
     public static byte[] Head(
-        string authority, string path = "/", string method = "GET", params IEnumerable<(string Name, string Value)> fields) =>
+        string authority, string path = "/", string method = "GET",
+            params IEnumerable<(string Name, string Value)> fields) =>
         Hpack.Block([(":method", method), (":scheme", "http"), (":authority", authority), (":path", path), .. fields]);
 
     /// <summary>
     /// Sends a body as the windows allow, and returns how much of it was sent when the stream ended before its end did.
     /// </summary>
-    public async Task<long> SendBody(Http2Stream stream, ReadOnlyMemory<byte> body, bool endStream = true, int mostPerFrame = 16_384)
+    public async Task<long> SendBody(
+        Http2Stream stream, ReadOnlyMemory<byte> body, bool endStream = true, int mostPerFrame = 16_384)
     {
         var sent = 0;
         do
@@ -184,7 +190,8 @@ public sealed class Http2Client : IAsyncDisposable
                 return sent;
             int length;
             lock (_lock)
-                length = (int)Math.Min(Math.Min(SendWindow, stream.SendWindow), Math.Min(body.Length - sent, mostPerFrame));
+                length = (int)Math.Min(
+                    Math.Min(SendWindow, stream.SendWindow), Math.Min(body.Length - sent, mostPerFrame));
             await Send(Http2Frame.Data(
                 stream.Id, body.Slice(sent, length).ToArray(), endStream && sent + length == body.Length));
             sent += length;
@@ -245,7 +252,8 @@ public sealed class Http2Client : IAsyncDisposable
     public async Task ExpectError(uint stream, params Http2Error[] errors)
     {
         var reset = Stream(stream);
-        await Until(() => reset.Reset != null || End != null, $"RST_STREAM on stream {stream} or the end of the connection");
+        await Until(
+            () => reset.Reset != null || End != null, $"RST_STREAM on stream {stream} or the end of the connection");
         if ((reset.Reset ?? GoAway?.Error) is { } error)
             Assert.Contains(error, errors);
     }
@@ -268,7 +276,8 @@ public sealed class Http2Client : IAsyncDisposable
                 changed = _changed.Task;
             }
             var left = deadline - DateTime.UtcNow;
-            await Wait.For(changed, $"{what}; came so far: {string.Join(", ", Frames.TakeLast(20))}", left > TimeSpan.Zero ? left : TimeSpan.Zero);
+            await Wait.For(changed, $"{what}; came so far: {string.Join(", ", Frames.TakeLast(20))}",
+                left > TimeSpan.Zero ? left : TimeSpan.Zero);
         }
     }
 
@@ -361,7 +370,8 @@ public sealed class Http2Client : IAsyncDisposable
         {
             await Raw.Send(bytes);
         }
-        catch (Exception gone) when (gone is SocketException or IOException or ObjectDisposedException or InvalidOperationException)
+        catch (Exception gone) when (
+            gone is SocketException or IOException or ObjectDisposedException or InvalidOperationException)
         {
             IsSendingOver = true;
             Pulse();
@@ -380,7 +390,8 @@ public sealed class Http2Client : IAsyncDisposable
             {
                 var length = (header[0] << 16) | (header[1] << 8) | header[2];
                 if (length > _mostFrame)
-                    throw new MalformedMessageException($"a frame of {length} bytes: {Encoding.Latin1.GetString(header)}");
+                    throw new MalformedMessageException(
+                        $"a frame of {length} bytes: {Encoding.Latin1.GetString(header)}");
                 var payload = new byte[length];
                 if (!await Fill(payload))
                     break;

@@ -7,8 +7,10 @@ public sealed class Http2Mutation(int seed)
 {
     private static readonly byte[][] Morsels =
     [
-        [0], [0xff], [0x80], [0x3f, 0xe1, 0x1f], "\r\n"u8.ToArray(), ":path"u8.ToArray(), [0x00, 0x05, .. ":path"u8, 0x01, (byte)'/'],
-        [0x00, 0x0e, .. "content-length"u8, 0x01, (byte)'5'], [0x00, 0x11, .. "transfer-encoding"u8, 0x07, .. "chunked"u8], [0xbe], [0x40],
+        [0], [0xff], [0x80], [0x3f, 0xe1, 0x1f], "\r\n"u8.ToArray(), ":path"u8.ToArray(),
+        [0x00, 0x05, .. ":path"u8, 0x01, (byte)'/'],
+        [0x00, 0x0e, .. "content-length"u8, 0x01, (byte)'5'],
+        [0x00, 0x11, .. "transfer-encoding"u8, 0x07, .. "chunked"u8], [0xbe], [0x40],
         Http2Frame.Bytes(Http2Frame.Settings((Http2Setting.HeaderTableSize, 0))),
         Http2Frame.Bytes(Http2Frame.WindowUpdate(0, 0x7fffffff)), Http2Frame.Bytes(Http2Frame.WindowUpdate(1, 1)),
         Http2Frame.Bytes(Http2Frame.RstStream(1)), Http2Frame.Bytes(Http2Frame.Data(1, "", true)),

@@ -46,7 +46,8 @@ public sealed class Http2Siege : IAsyncDisposable
         var otherDomain = await hotcore.AddNewDomain(siege._other.Port);
         siege._bystanders =
         [
-            siege.AskInHttp1(siege.Domain), siege.AskInHttp1(otherDomain), siege.AskInHttp2(siege.Domain), siege.AskInHttp2(otherDomain),
+            siege.AskInHttp1(siege.Domain), siege.AskInHttp1(otherDomain), siege.AskInHttp2(siege.Domain),
+                siege.AskInHttp2(otherDomain),
         ];
         await Wait.Until(() => siege._served >= 8, "service before the attack");
         return siege;
@@ -68,7 +69,8 @@ public sealed class Http2Siege : IAsyncDisposable
     {
         // All of them once more, now that it is over.
         var served = _served;
-        await Wait.Until(() => _served >= served + 8 || _bystanders.Any(bystander => bystander.IsFaulted), "service after the attack");
+        await Wait.Until(() => _served >= served + 8 || _bystanders.Any(bystander => bystander.IsFaulted),
+            "service after the attack");
         await _over.CancelAsync();
         await Task.WhenAll(_bystanders);
         TestContext.Current.TestOutputHelper?.WriteLine(
