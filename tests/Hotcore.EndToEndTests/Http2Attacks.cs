@@ -16,8 +16,7 @@ public class Http2Attacks(SharedHotcore shared) : HotcoreTest(shared)
     private const int PerBatch = 250;
 
     /// <summary>Streams that are opened and given up at once, by the client or, provoked by it, by the server.</summary>
-    private static readonly Dictionary<string,
-        (Func<uint, string, Http2Frame[]> Frames, Http2Error[] Errors)> StreamFloods = new()
+    private static readonly Dictionary<string, (Func<uint, string, Http2Frame[]> Frames, Http2Error[] Errors)> StreamFloods = new()
     {
         ["requests reset at once (CVE-2023-44487)"] =
             ((stream, domain) => [Headers(stream, Http2Client.Head(domain, "/held")), RstStream(stream)],

@@ -193,8 +193,7 @@ public class Http2Fields(SharedHotcore shared) : HotcoreTest(shared)
     private static readonly string[] LongerLater =
         ["longer than stated in its second frame", "longer than stated before its end", "longer than nothing"];
 
-    private static readonly Dictionary<string,
-        ((string Name, string Value)[] Fields, string Line, string Host)> GoodHeads = new()
+    private static readonly Dictionary<string, ((string Name, string Value)[] Fields, string Line, string Host)> GoodHeads = new()
     {
         ["nothing but what must be"] = (Good, "GET /smuggled", "{host}"),
         ["pseudo-fields in another order"] =

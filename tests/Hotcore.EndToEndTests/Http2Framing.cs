@@ -10,8 +10,7 @@ public class Http2Framing(SharedHotcore shared) : HotcoreTest(shared)
     private static readonly byte[] NoBytes = [];
 
     /// <summary>What ends the connection, and with which errors.</summary>
-    private static readonly Dictionary<string,
-        (Func<string, byte[]> Bytes, Http2Error[] Errors)> ConnectionErrors = new()
+    private static readonly Dictionary<string, (Func<string, byte[]> Bytes, Http2Error[] Errors)> ConnectionErrors = new()
     {
         ["DATA on stream 0"] = (_ => Bytes(Data(0, "smuggled", true)), [ProtocolError]),
         ["HEADERS on stream 0"] = (domain => Bytes(Headers(0, Smuggled(domain))), [ProtocolError]),
@@ -385,8 +384,10 @@ public class Http2Framing(SharedHotcore shared) : HotcoreTest(shared)
 
         // 0xd2 is every flag that HEADERS does not define, 0xf6 every one that DATA does not.
         await client.SendRaw(Bytes(
-            Headers(1, Http2Client.Head(domain, "/a", "POST")) with { Flags = Http2Flags.EndHeaders | (Http2Flags)0xd2,
-                Stream = 0x80000001 },
+            Headers(0x80000001, Http2Client.Head(domain, "/a", "POST")) with
+            {
+                Flags = Http2Flags.EndHeaders | (Http2Flags)0xd2,
+            },
             Data(1, "hello") with { Flags = Http2Flags.EndStream | (Http2Flags)0xf6 }));
         await client.ReadAnswerOf(1);
 
@@ -472,6 +473,8 @@ public class Http2Framing(SharedHotcore shared) : HotcoreTest(shared)
     private static byte[] Smuggled(string domain) => Http2Client.Head(domain, "/smuggled");
 
     private static Http2Frame PaddedBlock(byte padding, byte[] block) =>
-        Headers(1,
-            [padding, .. block]) with { Flags = Http2Flags.Padded | Http2Flags.EndHeaders | Http2Flags.EndStream };
+        Headers(1, [padding, .. block]) with
+        {
+            Flags = Http2Flags.Padded | Http2Flags.EndHeaders | Http2Flags.EndStream,
+        };
 }

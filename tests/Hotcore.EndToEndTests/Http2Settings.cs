@@ -6,8 +6,7 @@ namespace Hotcore.EndToEndTests;
 /// <summary>RFC 9113 6.5: what both sides state about themselves, and when it is in force.</summary>
 public class Http2Settings(SharedHotcore shared) : HotcoreTest(shared)
 {
-    private static readonly Dictionary<string,
-        ((Http2Setting Name, uint Value) Setting, Http2Error Error)> WrongValues = new()
+    private static readonly Dictionary<string, ((Http2Setting Name, uint Value) Setting, Http2Error Error)> WrongValues = new()
     {
         ["ENABLE_PUSH 2"] = ((Http2Setting.EnablePush, 2), ProtocolError),
         ["ENABLE_PUSH of all bits"] = ((Http2Setting.EnablePush, uint.MaxValue), ProtocolError),

@@ -7,8 +7,7 @@ namespace Hotcore.EndToEndTests;
 public class Http2Streams(SharedHotcore shared) : HotcoreTest(shared)
 {
     /// <summary>What may not come on a stream that nobody opened, or that may not be opened so.</summary>
-    private static readonly Dictionary<string,
-        (Func<string, Http2Frame[]> Frames, Http2Error[] Errors)> WrongStreams = new()
+    private static readonly Dictionary<string, (Func<string, Http2Frame[]> Frames, Http2Error[] Errors)> WrongStreams = new()
     {
         ["DATA on an idle stream"] = (_ => [Data(1, "smuggled", true)], [ProtocolError]),
         ["DATA empty on an idle stream"] = (_ => [Data(1, "", true)], [ProtocolError]),
