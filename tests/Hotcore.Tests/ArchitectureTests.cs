@@ -13,14 +13,16 @@ public sealed partial class ArchitectureTests
         ["Http"] = [],
         ["Http.Http1"] = ["Http"],
         ["Mappings"] = ["Loops"],
-        ["Certificates.Local"] = ["Loops", "Mappings"],
+        ["Machine"] = [],
+        ["Certificates.Local"] = ["Loops", "Machine", "Mappings"],
         ["Tls"] = ["Loops"],
         ["Certificates"] = ["Certificates.Acme", "Loops", "Mappings", "Tls"],
         ["Certificates.Acme"] = ["Certificates", "Mappings", Root],
         ["Proxying"] = ["Certificates", "Http", "Http.Http1", "Loops", "Mappings", "Tls"],
         ["Logs"] = ["Mappings"],
         ["Control"] = ["Mappings", "Logs"],
-        ["Cli"] = ["Certificates.Acme", "Certificates.Local", "Control", "Mappings", Root],
+        ["Installing"] = ["Control", "Loops", "Machine", "Tls", Root],
+        ["Cli"] = ["Certificates.Acme", "Certificates.Local", "Control", "Installing", "Machine", "Mappings", Root],
     };
 
     private const string Root = "";
@@ -40,13 +42,15 @@ public sealed partial class ArchitectureTests
         select $"{file.Name} knows {(known == Root ? "the root" : known)}");
 
     /// <summary>
-    /// Arrows that are there for one type: to flush a folder, to name a domain, and to read a port as it is read
-    /// everywhere.
+    /// Arrows that are there for one type: to flush a folder, to name a domain, to look for the library, and to read a
+    /// port as it is read everywhere.
     /// </summary>
     [Theory]
     [InlineData("Mappings", "Loops", "DirectoryEntries")]
     [InlineData("Certificates.Local", "Loops", "DirectoryEntries")]
     [InlineData("Certificates.Local", "Mappings", "DomainName")]
+    [InlineData("Installing", "Loops", "DirectoryEntries")]
+    [InlineData("Installing", "Tls", "OpenSsl")]
     [InlineData("Cli", "Mappings", "Mapping")]
     public void A_folder_knows_one_type_of_another_and_no_more(string folder, string other, string type)
     {

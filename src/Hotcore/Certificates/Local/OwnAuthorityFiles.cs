@@ -1,4 +1,5 @@
 using System.Security.Cryptography.X509Certificates;
+using Hotcore.Machine;
 
 namespace Hotcore.Certificates.Local;
 

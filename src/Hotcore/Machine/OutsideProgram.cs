@@ -1,9 +1,9 @@
 using System.ComponentModel;
 using System.Diagnostics;
 
-namespace Hotcore.Certificates.Local;
+namespace Hotcore.Machine;
 
-/// <summary>Runs the programs that look after the stores.</summary>
+/// <summary>Runs programs of this machine: no shell, a list of arguments, nothing to read, an end in time.</summary>
 internal static class OutsideProgram
 {
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(1);
@@ -12,7 +12,11 @@ internal static class OutsideProgram
     /// Runs a program to its end, with nothing to read, and returns what it printed. Blocks.
     /// </summary>
     /// <exception cref="ProgramFailure">It is missing, failed or does not end; the message says which.</exception>
-    public static string Run(string program, params IEnumerable<string> arguments)
+    public static string Run(string program, params IEnumerable<string> arguments) => Run(Patience, program, arguments);
+
+    /// <summary>The same for a program that may take longer, or that nobody should wait for that long.</summary>
+    /// <exception cref="ProgramFailure">It is missing, failed or does not end; the message says which.</exception>
+    public static string Run(TimeSpan patience, string program, params IEnumerable<string> arguments)
     {
         var start = new ProcessStartInfo(program, arguments)
         {
@@ -23,7 +27,7 @@ internal static class OutsideProgram
         try
         {
             using Process process = Process.Start(start)!;
-            return Finish(process, Path.GetFileName(program));
+            return Finish(process, Path.GetFileName(program), patience);
         }
         catch (Win32Exception missing)
         {
@@ -31,15 +35,15 @@ internal static class OutsideProgram
         }
     }
 
-    private static string Finish(Process process, string name)
+    private static string Finish(Process process, string name, TimeSpan patience)
     {
         process.StandardInput.Close();
         Task<string> output = process.StandardOutput.ReadToEndAsync();
         Task<string> error = process.StandardError.ReadToEndAsync();
-        if (!process.WaitForExit(Patience) || !Task.WaitAll([output, error], Patience))
+        if (!process.WaitForExit(patience) || !Task.WaitAll([output, error], patience))
         {
             process.Kill(entireProcessTree: true);
-            throw new ProgramFailure($"{name} did not end within {Patience.TotalSeconds:0} s");
+            throw new ProgramFailure($"{name} did not end within {patience.TotalSeconds:0} s");
         }
         if (process.ExitCode == 0) return output.Result;
         string said = LastLine(error.Result) ?? LastLine(output.Result) ?? $"it failed with code {process.ExitCode}";
