@@ -4,7 +4,7 @@
 set -euo pipefail
 
 readonly SUITE=bookworm
-readonly PACKAGES=systemd-sysv,dbus,libcap2-bin,libssl3,ca-certificates,curl,iproute2,procps,xz-utils,python3-minimal,\
+readonly PACKAGES=systemd-sysv,dbus,libpam-systemd,libcap2-bin,libssl3,ca-certificates,curl,iproute2,procps,xz-utils,python3-minimal,\
 ufw,iptables,firewalld,bash-completion,zsh,fish,man-db,sudo
 
 fail() {

@@ -42,15 +42,14 @@ public sealed partial class ArchitectureTests
         select $"{file.Name} knows {(known == Root ? "the root" : known)}");
 
     /// <summary>
-    /// Arrows that are there for one type: to flush a folder, to name a domain, to look for the library, and to read a
-    /// port as it is read everywhere.
+    /// Arrows that are there for one type: to flush a folder, to name a domain, and to read a port as it is read
+    /// everywhere.
     /// </summary>
     [Theory]
     [InlineData("Mappings", "Loops", "DirectoryEntries")]
     [InlineData("Certificates.Local", "Loops", "DirectoryEntries")]
     [InlineData("Certificates.Local", "Mappings", "DomainName")]
     [InlineData("Installing", "Loops", "DirectoryEntries")]
-    [InlineData("Installing", "Tls", "OpenSsl")]
     [InlineData("Cli", "Mappings", "Mapping")]
     public void A_folder_knows_one_type_of_another_and_no_more(string folder, string other, string type)
     {

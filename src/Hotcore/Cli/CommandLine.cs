@@ -59,6 +59,7 @@ internal static class CommandLine
             VersionCommand.Create(terminal),
             LicenseCommand.Create(terminal),
             CreditsCommand.Create(terminal),
+            GenerateCommand.Create(terminal),
         };
         root.HelpName = "hotcore";
         root.Options.Add(controlPort);

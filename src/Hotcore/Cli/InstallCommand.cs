@@ -17,15 +17,16 @@ internal static class InstallCommand
             Description = "In local mode: for development, as the user who calls sudo",
         };
         var command = new Command("install", "Install the system service, or upgrade it, and start it (needs root)") { local };
-        command.SetAction(arguments => Run(terminal, Build.IsLocal || arguments.GetValue(local)));
+        command.SetAction(arguments => Run(
+            terminal, Build.IsLocal || arguments.GetValue(local), CommandTexts.All(arguments.RootCommandResult.Command)));
         return command;
     }
 
-    private static int Run(Terminal terminal, bool isLocal)
+    private static int Run(Terminal terminal, bool isLocal, IReadOnlyList<(string Path, string Text)> texts)
     {
         try
         {
-            InstallPlan plan = MakePlan(terminal, isLocal);
+            InstallPlan plan = MakePlan(terminal, isLocal, texts);
             terminal.Output.WriteLine($"installing hotcore {plan.Version}");
             var steps = new StepReport(terminal, Steps);
             if (!new Installer(plan, steps.Write).Run()) return ExitCode.Refused;
@@ -40,7 +41,8 @@ internal static class InstallCommand
         }
     }
 
-    private static InstallPlan MakePlan(Terminal terminal, bool isLocal)
+    private static InstallPlan MakePlan(
+        Terminal terminal, bool isLocal, IReadOnlyList<(string Path, string Text)> texts)
     {
         var machine = new MachineRoot("/");
         string program = Environment.ProcessPath ?? throw new InstallFailure("the path of this program cannot be told");
@@ -51,6 +53,6 @@ internal static class InstallCommand
         ServiceUser user = developer is null
             ? ServiceUser.OfServer
             : ServiceUser.OfLocalMode(developer, terminal.Environment);
-        return new InstallPlan(machine, program, Build.Version, user, developer, [], ControlServer.DefaultPort);
+        return new InstallPlan(machine, program, Build.Version, user, developer, texts, ControlServer.DefaultPort);
     }
 }

@@ -11,17 +11,18 @@ internal static class UninstallCommand
     {
         var purge = new Option<bool>("--purge") { Description = "Delete certificates and mappings as well" };
         var command = new Command("uninstall", "Take the system service away again (needs root)") { purge };
-        command.SetAction(arguments => Run(terminal, arguments.GetValue(purge)));
+        command.SetAction(arguments => Run(
+            terminal, arguments.GetValue(purge), CommandTexts.All(arguments.RootCommandResult.Command)));
         return command;
     }
 
-    private static int Run(Terminal terminal, bool isPurge)
+    private static int Run(Terminal terminal, bool isPurge, IReadOnlyList<(string Path, string Text)> texts)
     {
         var machine = new MachineRoot("/");
         try
         {
             Requirements.CheckRights(machine, Environment.IsPrivilegedProcess, $"hotcore uninstall{(isPurge ? " --purge" : "")}");
-            var uninstaller = new Uninstaller(machine, [], new StepReport(terminal).Write);
+            var uninstaller = new Uninstaller(machine, texts, new StepReport(terminal).Write);
             bool isDone = uninstaller.Run(isPurge, FindLocalFolder(machine, terminal));
             return isDone ? ExitCode.Ok : ExitCode.Refused;
         }

@@ -43,7 +43,7 @@ internal sealed class FirewallPorts(MachineRoot machine)
         {
             foreach (int port in Ports.Where(port => opened.Contains(Word(firewall, port)))) firewall.Close(port);
         }
-        File.Delete(machine[OpenedPath]);
+        RootFile.Remove(machine[OpenedPath]);
         return opened;
     }
 
