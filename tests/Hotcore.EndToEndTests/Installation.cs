@@ -44,7 +44,7 @@ public class Installation : IAsyncLifetime
         foreach (var set in new[] { "CapPrm", "CapEff", "CapBnd" })
             Assert.Contains($"{set}:\t0000000000000400", status);
         Assert.Contains("NoNewPrivs:\t1", status);
-        Assert.Equal("1048576", await _debian.Shell($"prlimit --noheadings --raw --output SOFT --nofile --pid {await _debian.MainProcess()}"));
+        Assert.Matches(@"Max open files +1048576 +1048576 ", await _debian.Shell($"cat /proc/{await _debian.MainProcess()}/limits"));
         Assert.Equal(["443", "80"], await Ports("ss --tcp --listening --numeric --no-header"));
         Assert.Equal(["127.0.0.1:40608", "[::1]:40608"],
             Lines(await _debian.Shell("ss --udp --listening --numeric --no-header | awk '{ print $4 }' | grep 40608")));
@@ -178,7 +178,7 @@ public class Installation : IAsyncLifetime
 
         await _debian.Shell("bash -n /usr/local/share/bash-completion/completions/hotcore");
         await _debian.Shell("zsh -n /usr/local/share/zsh/site-functions/_hotcore");
-        await _debian.Shell("fish --no-execute /usr/local/share/fish/vendor_completions.d/hotcore.fish");
+        await _debian.Shell("fish --no-execute /etc/fish/completions/hotcore.fish");
         await _debian.MapApp();
         _debian.PutText(
             """

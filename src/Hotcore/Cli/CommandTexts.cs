@@ -17,7 +17,8 @@ internal static class CommandTexts
     [
         ($"{Share}/bash-completion/completions/hotcore", BashCompletion.Write(root)),
         ($"{Share}/zsh/site-functions/_hotcore", ZshCompletion.Write(root)),
-        ($"{Share}/fish/vendor_completions.d/hotcore.fish", FishCompletion.Write(root)),
+        // Of the folders below /usr/local, fish looks only at those that are named in the environment.
+        ("/etc/fish/completions/hotcore.fish", FishCompletion.Write(root)),
         ($"{Share}/man/man1/hotcore.1", ManualPage.Write(root)),
     ];
 

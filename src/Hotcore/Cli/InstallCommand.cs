@@ -35,7 +35,7 @@ internal static class InstallCommand
             StatusCommand.Run(new RunningHotcore(plan.ControlPort), terminal);
             return ExitCode.Ok;
         }
-        catch (Exception failure) when (failure is InstallFailure or ProgramFailure)
+        catch (Exception failure) when (failure is InstallFailure or ProgramFailure or IOException or UnauthorizedAccessException)
         {
             throw new CommandFailure(ExitCode.Refused, $"not installed: {failure.Message}");
         }

@@ -26,7 +26,7 @@ internal static class UninstallCommand
             bool isDone = uninstaller.Run(isPurge, FindLocalFolder(machine, terminal));
             return isDone ? ExitCode.Ok : ExitCode.Refused;
         }
-        catch (Exception failure) when (failure is InstallFailure or ProgramFailure)
+        catch (Exception failure) when (failure is InstallFailure or ProgramFailure or IOException or UnauthorizedAccessException)
         {
             throw new CommandFailure(ExitCode.Refused, $"not uninstalled: {failure.Message}");
         }

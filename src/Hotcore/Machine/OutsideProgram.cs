@@ -6,7 +6,10 @@ namespace Hotcore.Machine;
 /// <summary>Runs programs of this machine: no shell, a list of arguments, nothing to read, an end in time.</summary>
 internal static class OutsideProgram
 {
+    private const int TextFileBusy = 26; // errno(3)
+    private const int MostAttempts = 50;
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan PauseWhileBusy = TimeSpan.FromMilliseconds(20);
 
     /// <summary>
     /// Runs a program to its end, with nothing to read, and returns what it printed. Blocks.
@@ -24,14 +27,27 @@ internal static class OutsideProgram
             RedirectStandardOutput = true,
             RedirectStandardError = true,
         };
-        try
+        using Process process = Start(start);
+        return Finish(process, Path.GetFileName(program), patience);
+    }
+
+    private static Process Start(ProcessStartInfo start)
+    {
+        for (int attempt = 1; ; attempt++)
         {
-            using Process process = Process.Start(start)!;
-            return Finish(process, Path.GetFileName(program), patience);
-        }
-        catch (Win32Exception missing)
-        {
-            throw new ProgramFailure($"cannot run {program}: {missing.Message}");
+            try
+            {
+                return Process.Start(start)!;
+            }
+            catch (Win32Exception busy) when (busy.NativeErrorCode == TextFileBusy && attempt < MostAttempts)
+            {
+                // Written a moment ago, and a process that another thread starts has it open until it becomes its program.
+                Thread.Sleep(PauseWhileBusy);
+            }
+            catch (Win32Exception missing)
+            {
+                throw new ProgramFailure($"cannot run {start.FileName}: {missing.Message}");
+            }
         }
     }
 

@@ -7,8 +7,14 @@ set -euo pipefail
 boot() {
   mkdir -p "$2"/{upper,work,root}
   mount -t overlay overlay -o "lowerdir=$1,upperdir=$2/upper,workdir=$2/work" "$2/root"
-  exec systemd-nspawn --quiet --directory="$2/root" --hostname=debian --boot --register=no --keep-unit --private-network \
-    --link-journal=no --resolv-conf=off --timezone=off </dev/null
+  local status=133
+  # That is how systemd-nspawn asks for a restart of the machine.
+  while ((status == 133)); do
+    status=0
+    systemd-nspawn --quiet --directory="$2/root" --hostname=debian --boot --register=no --keep-unit --private-network \
+      --link-journal=no --resolv-conf=off --timezone=off </dev/null || status=$?
+  done
+  exit "$status"
 }
 
 if [[ ${1-} == --inside ]]; then
@@ -21,6 +27,7 @@ booted=$!
 # Told apart from the standard input of this script, because bash gives none to what runs in the background.
 exec {input}<&0
 cat <&"$input" >/dev/null &
+waiting=$!
 wait -n || true
-kill -KILL "$booted" 2>/dev/null || true
-wait "$booted" 2>/dev/null || true
+kill -KILL "$booted" "$waiting" 2>/dev/null || true
+wait 2>/dev/null || true

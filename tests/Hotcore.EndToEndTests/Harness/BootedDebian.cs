@@ -47,8 +47,8 @@ public sealed class BootedDebian : IAsyncDisposable
     public Task<Finished> Run(params string[] command) => Finished.Run(
         "nsenter",
         [
-            $"--target={_leader}", "--mount", "--uts", "--ipc", "--net", "--pid", "--root", "--wd=/", "--", "/usr/bin/env", "-i",
-            "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "LANG=C.UTF-8", .. command,
+            $"--target={_leader}", "--mount", "--uts", "--ipc", "--net", "--pid", "--root", "--", "/usr/bin/env", "--chdir=/",
+            "-i", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "LANG=C.UTF-8", .. command,
         ],
         limit: BootLimit);
 
