@@ -44,7 +44,8 @@ public class Installation : IAsyncLifetime
         foreach (var set in new[] { "CapPrm", "CapEff", "CapBnd" })
             Assert.Contains($"{set}:\t0000000000000400", status);
         Assert.Contains("NoNewPrivs:\t1", status);
-        Assert.Matches(@"Max open files +1048576 +1048576 ", await _debian.Shell($"cat /proc/{await _debian.MainProcess()}/limits"));
+        // Asked of systemd, since a container may get less from the machine that these tests run on.
+        Assert.Equal("1048576", await _debian.Shell("systemctl show --property LimitNOFILE --value hotcore"));
         Assert.Equal(["443", "80"], await Ports("ss --tcp --listening --numeric --no-header"));
         Assert.Equal(["127.0.0.1:40608", "[::1]:40608"],
             Lines(await _debian.Shell("ss --udp --listening --numeric --no-header | awk '{ print $4 }' | grep 40608")));
@@ -163,7 +164,9 @@ public class Installation : IAsyncLifetime
         Assert.Equal("dev", await _debian.Shell($"stat --format=%U /proc/{await _debian.MainProcess()}"));
         Assert.Equal("dev:dev 700", await Stat("/home/dev/.local/state/hotcore"));
         Assert.Equal("dev:dev", (await Stat("/home/dev/.local"))[..7]);
-        Assert.DoesNotMatch(@"0\.0\.0\.0:|\*:80|\[::\]:", await _debian.Shell("ss --tcp --listening --numeric --no-header"));
+        Assert.All(
+            Lines(await _debian.Shell("ss --tcp --listening --numeric --no-header | awk '{ print $4 }'")),
+            address => Assert.Matches(@"^(127\.0\.0\.1|\[::1\]):(80|443)$", address));
         await _debian.MapApp("app.localhost");
         Assert.Contains("hotcore is installed in local mode", await _debian.InstallInVain());
         await _debian.Shell("SUDO_USER=dev hotcore uninstall --purge");

@@ -54,11 +54,16 @@ internal sealed class InstalledProgram(MachineRoot machine, string source, strin
         Try(Program + RootFile.Beside);
         KeepPrevious();
         RootFile.Rename(Program + RootFile.Beside, Program);
+        Label();
         return true;
     }
 
     /// <summary>Returns to the program before.</summary>
-    public void Restore() => RootFile.Rename(Previous, Program);
+    public void Restore()
+    {
+        RootFile.Rename(Previous, Program);
+        Label();
+    }
 
     /// <summary>The new program has answered: nobody returns to the one before.</summary>
     public void ForgetPrevious() => RootFile.Remove(Previous);
@@ -91,6 +96,12 @@ internal sealed class InstalledProgram(MachineRoot machine, string source, strin
             throw new InstallFailure(
                 $"the program does not run in {Paths.ProgramFolder} ({failure.Message}); is that folder on a disk that is mounted noexec?");
         }
+    }
+
+    /// <summary>With SELinux, systemd starts what is labelled as a program; below /opt that is known by the path alone.</summary>
+    private void Label()
+    {
+        if (machine.FindProgram("restorecon") is not null) machine.Run("restorecon", "-R", machine[Paths.ProgramFolder]);
     }
 
     /// <summary>Only a program that had answered is worth keeping; one that an install left in the middle is not.</summary>

@@ -26,8 +26,17 @@ public static class InstalledHotcore
     public static async Task<string> PutVersion(this BootedDebian debian, string version)
     {
         var path = $"/root/hotcore-{version}";
-        await OtherVersion.Make(version, debian[path]);
-        return path;
+        var made = Path.GetTempFileName();
+        try
+        {
+            await OtherVersion.Make(version, made);
+            debian.Put(made, path);
+            return path;
+        }
+        finally
+        {
+            File.Delete(made);
+        }
     }
 
     /// <summary>Sends a message; null where nobody answers.</summary>
