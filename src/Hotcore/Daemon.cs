@@ -233,8 +233,9 @@ internal sealed class Daemon : IAsyncDisposable
     {
         try
         {
+            IReadOnlyList<Socket> sockets = ControlSocket.Open(_options.ControlPort, _log!.Write);
             _control = new ControlServer(
-                _options.ControlPort, _mappings!, _status!, Build.Version, IsProxyPort, _clock, _log!.Write);
+                sockets, _mappings!, _status!, Build.Version, IsProxyPort, _clock, _log.Write);
         }
         catch (SocketException failure)
         {

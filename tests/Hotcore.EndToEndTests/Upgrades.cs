@@ -4,6 +4,9 @@ namespace Hotcore.EndToEndTests;
 [Collection(nameof(Machines))]
 public class Upgrades : IAsyncLifetime
 {
+    /// <summary>In seconds: at once, and in the middle of what takes longest.</summary>
+    private static readonly string[] Delays = ["0", "0.1", "0.4"];
+
     private BootedDebian _debian = null!;
     private string _own = "";
 
@@ -71,37 +74,42 @@ public class Upgrades : IAsyncLifetime
         Assert.Equal(Newer, await _debian.Ask("version"));
     }
 
+    /// <summary>
+    /// Killed right after each line that it prints, which is the beginning of the next step, and some time later.
+    /// </summary>
     [Fact]
-    public async Task Killed_at_any_moment_an_upgrade_leaves_a_hotcore_that_serves_and_the_next_install_repairs_the_rest()
+    public async Task Killed_in_any_step_an_upgrade_leaves_a_hotcore_that_serves_and_the_next_install_repairs_the_rest()
     {
         await _debian.Install();
         await _debian.MapApp();
-        string[] versions = [Newer, _own[..^1] + (char)(_own[^1] + 2), _own[..^1] + (char)(_own[^1] + 3)];
-        foreach (var version in versions)
+        var last = _own;
+        for (var line = 1; line <= 8; line++)
         {
-            var newer = await _debian.PutVersion(version);
-            for (var milliseconds = 50; ; milliseconds += 75)
+            last = _own[..^1] + (char)(_own[^1] + line);
+            var newer = await _debian.PutVersion(last);
+            foreach (var seconds in Delays)
             {
-                var killed = await _debian.Run("timeout", "--signal", "KILL", $"{milliseconds / 1000.0:0.000}", newer, "install");
+                await Kill(newer, line, seconds);
                 await _debian.UntilAnswers();
                 await _debian.ExpectApp();
-                if (killed.ExitCode == 0)
-                    break;
             }
-            Assert.Equal(version, await _debian.Ask("version"));
-            Assert.Equal("hotcore\ninstalled\nmade-folders", await _debian.Shell("ls /opt/hotcore/bin"));
         }
+
+        await _debian.Install($"/root/hotcore-{last}");
+        Assert.Equal(last, await _debian.Ask("version"));
+        Assert.Equal("hotcore\ninstalled\nmade-folders", await _debian.Shell("ls /opt/hotcore/bin"));
     }
 
     [Fact]
-    public async Task Killed_at_any_moment_a_first_install_is_completed_by_the_next()
+    public async Task Killed_in_any_step_a_first_install_is_completed_by_the_next()
     {
-        for (var milliseconds = 50; ; milliseconds += 75)
+        for (var line = 1; line <= 8; line++)
         {
-            var killed = await _debian.Run("timeout", "--signal", "KILL", $"{milliseconds / 1000.0:0.000}", "/root/hotcore", "install");
-            if (killed.ExitCode == 0)
-                break;
+            foreach (var seconds in Delays)
+                await Kill("/root/hotcore", line, seconds);
         }
+
+        await _debian.Install();
         await _debian.MapApp();
         Assert.Equal("hotcore\ninstalled\nmade-folders", await _debian.Shell("ls /opt/hotcore/bin"));
         Assert.Matches("6/7 service +already so", await _debian.Install());
@@ -123,5 +131,20 @@ public class Upgrades : IAsyncLifetime
         Assert.Equal("hotcore", await _debian.Shell("stat --format=%U /opt/hotcore/mappings"));
         Assert.Equal("root", await _debian.Shell("stat --format=%U /opt/hotcore/bin"));
         await _debian.Shell("hotcore msg check");
+    }
+
+    private async Task Kill(string program, int afterLine, string seconds)
+    {
+        _debian.PutText(
+            """
+            exec "$1" install > >(
+                for ((line = 0; line < $2; line++)); do read -r || exit; done
+                sleep "$3"
+                kill -KILL $$
+            ) 2>&1
+            """, "/root/kill");
+        // The program has the process id of the shell that becomes it.
+        await _debian.Run("bash", "/root/kill", program, $"{afterLine}", seconds);
+        await Wait.Until(() => _debian.Run("flock", "--nonblock", "/run/hotcore-install.lock", "true").Result.ExitCode == 0, "the end of the install");
     }
 }
