@@ -105,7 +105,7 @@ public class Installation : IAsyncLifetime
     [Fact]
     public async Task It_serves_again_after_a_crash_and_after_it_hung()
     {
-        _debian.PutText("[Service]\nWatchdogSec=2\n", "/etc/systemd/system/hotcore.service.d/test.conf");
+        _debian.PutText("[Service]\nWatchdogSec=5\n", "/etc/systemd/system/hotcore.service.d/test.conf");
         await _debian.Install();
         await _debian.MapApp();
 
@@ -120,7 +120,7 @@ public class Installation : IAsyncLifetime
         }
         // Alive for longer than the watchdog waits: it is told so.
         var alive = await _debian.MainProcess();
-        await Task.Delay(TimeSpan.FromSeconds(5));
+        await Task.Delay(TimeSpan.FromSeconds(8));
         Assert.Equal(alive, await _debian.MainProcess());
     }
 
@@ -206,4 +206,52 @@ public class Installation : IAsyncLifetime
         [.. Lines(await _debian.Shell($"{command} | awk '{{ print $4 }}' | sed 's/.*://' | sort -u"))];
 
     private static string[] Lines(string text) => text.Split('\n', StringSplitOptions.RemoveEmptyEntries);
+}
+
+/// <summary>The machines of these tests themselves: they end with whoever booted them, even if that one is killed.</summary>
+[Collection(nameof(Machines))]
+public class BootedMachines
+{
+    [Fact]
+    public async Task Nothing_is_left_of_one_whose_input_has_ended()
+    {
+        int leader;
+        string folder;
+        await using (var debian = await BootedDebian.Start())
+        {
+            (leader, folder) = (debian.Leader, debian.Folder);
+            Assert.NotEmpty(Processes(folder));
+            // The kernel does the same for a test program that was killed.
+            await debian.EndInput();
+            Assert.False(Directory.Exists($"/proc/{leader}"));
+            Assert.Empty(Processes(folder));
+            Assert.DoesNotContain(folder, await File.ReadAllTextAsync("/proc/mounts"));
+            Assert.Empty(Directory.EnumerateDirectories("/sys/fs/cgroup", $"hotcore-test-{debian.BootProcess}", new EnumerationOptions
+            {
+                RecurseSubdirectories = true,
+                MaxRecursionDepth = 1,
+                IgnoreInaccessible = true,
+            }));
+        }
+        Assert.False(Directory.Exists(folder));
+    }
+
+    private static List<string> Processes(string folder)
+    {
+        var found = new List<string>();
+        foreach (var process in Directory.EnumerateDirectories("/proc").Where(path => int.TryParse(Path.GetFileName(path), out _)))
+        {
+            try
+            {
+                var command = File.ReadAllText(Path.Combine(process, "cmdline")).Replace('\0', ' ');
+                if (command.Contains(folder))
+                    found.Add(command);
+            }
+            catch (IOException)
+            {
+                continue;
+            }
+        }
+        return found;
+    }
 }

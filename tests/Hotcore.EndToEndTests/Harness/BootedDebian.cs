@@ -40,6 +40,15 @@ public sealed class BootedDebian : IAsyncDisposable
         }
     }
 
+    /// <summary>Its first process, as this machine counts.</summary>
+    public int Leader => _leader;
+
+    /// <summary>What keeps it running.</summary>
+    public int BootProcess => _boot.Id;
+
+    /// <summary>The temporary folder that its files are in.</summary>
+    public string Folder => _folder.FullName;
+
     /// <summary>Where a file of it is from here.</summary>
     public string this[string path] => $"/proc/{_leader}/root{path}";
 
@@ -92,10 +101,15 @@ public sealed class BootedDebian : IAsyncDisposable
     /// <summary>The container goes with its input, then its files; each kind of end leaves nothing but these.</summary>
     public async ValueTask DisposeAsync()
     {
-        _boot.CloseInput();
-        await _boot.WaitForExit();
+        await EndInput();
         await _boot.DisposeAsync();
         _folder.Delete(recursive: true);
+    }
+
+    public async Task EndInput()
+    {
+        _boot.CloseInput();
+        await _boot.WaitForExit();
     }
 
     private static async Task<string> MakeOnce()
