@@ -219,7 +219,7 @@ public class GrpcEndings(SharedHotcore shared) : HotcoreTest(shared)
         var failure = await Assert.ThrowsAsync<RpcException>(async () => await call);
 
         Assert.Equal(StatusCode.DeadlineExceeded, failure.StatusCode);
-        await GrpcApp.ExpectCancellation(atTheApp);
+        await atTheApp.ExpectCancellation();
     }
 
     [Theory]
@@ -257,7 +257,7 @@ public class GrpcEndings(SharedHotcore shared) : HotcoreTest(shared)
         await cancellation.CancelAsync();
 
         Assert.Equal(StatusCode.Cancelled, (await Assert.ThrowsAsync<RpcException>(() => call)).StatusCode);
-        await GrpcApp.ExpectCancellation(atTheApp);
+        await atTheApp.ExpectCancellation();
         // What was cancelled took nothing else with it.
         Assert.Equal("you said: x", (await client.SayAsync(new Words { Text = "x" }, deadline: Soon)).Text);
     }

@@ -85,15 +85,15 @@ public class Http2Clients(SharedHotcore shared) : HotcoreTest(shared)
         Assert.Contains("content-length: 20000000", head.Output);
     }
 
-    [Theory]
-    [MemberData(nameof(BothWays))]
-    public async Task Curl_gets_many_at_once_over_one_connection(ClientKind kind)
+    [Fact]
+    public async Task Curl_gets_many_at_once_over_one_connection()
     {
+        // Over TLS alone: curl 7.88 cannot share a connection that it began with prior knowledge.
         await using var nginx = await RealApp.StartNginx();
         var domain = await Hotcore.AddNewDomain(nginx.Port);
 
         var finished = await Curl.Over(
-            kind, Hotcore, domain, "/[1-300]", "--parallel", "--parallel-max", "100",
+            ClientKind.Http2OverTls, Hotcore, domain, "/[1-300]", "--parallel", "--parallel-max", "100",
             "-w", "|%{http_version} %{http_code} %{num_connects}|");
 
         foreach (var number in Enumerable.Range(1, 300))
@@ -118,7 +118,7 @@ public class Http2Clients(SharedHotcore shared) : HotcoreTest(shared)
         Assert.Matches(
             @"^HTTP/[12.]+ 103[^\n]*\n(.*\n)*?link: </style.css>; rel=preload\n(.*\n)*?"
             + @"HTTP/[12.]+ 103[^\n]*\n(.*\n)*?x-hint: two\n(.*\n)*?HTTP/[12.]+ 200[^\n]*\n(.*\n)*?\nfinal",
-            finished.Output.Replace("\r", "").Replace("Link:", "link:").Replace("X-Hint:", "x-hint:"));
+            finished.Output.Replace("Link:", "link:").Replace("X-Hint:", "x-hint:"));
     }
 
     [Theory]
@@ -135,7 +135,7 @@ public class Http2Clients(SharedHotcore shared) : HotcoreTest(shared)
 
         Assert.Matches(
             @"^HTTP/[12.]+ 103[^\n]*\n(.*\n)*?link: </style.css>; rel=preload\n(.*\n)*?HTTP/[12.]+ 200",
-            finished.Output.Replace("\r", "").Replace("Link:", "link:"));
+            finished.Output.Replace("Link:", "link:"));
     }
 
     [Theory]
@@ -149,7 +149,7 @@ public class Http2Clients(SharedHotcore shared) : HotcoreTest(shared)
         var finished = await Curl.Over(kind, Hotcore, domain, "/", "--include");
 
         // The trailer stands behind the body.
-        Assert.Matches(@"\n\r\nhello(\r\n)*x-sum: 42", finished.Output);
+        Assert.Matches(@"\n\nhello\n*x-sum: 42", finished.Output);
         Assert.DoesNotContain("transfer-encoding", finished.Output);
     }
 
@@ -351,6 +351,7 @@ public class Http2Clients(SharedHotcore shared) : HotcoreTest(shared)
     public async Task Every_call_of_h2load_to_an_HTTP_2_app_succeeds_over_few_connections()
     {
         const int requests = 4_000;
+        using var folder = new TemporaryFolder();
         await using var app = await WebApp.Start(HttpProtocols.Http2, context => context.Request.Body.CopyToAsync(Stream.Null));
         var domain = await Hotcore.AddNewDomain(app.Port);
 
@@ -358,7 +359,7 @@ public class Http2Clients(SharedHotcore shared) : HotcoreTest(shared)
             "h2load",
             [
                 $"--requests={requests}", "--clients=16", "--max-concurrent-streams=16", "--threads=2",
-                $"--connect-to={Hotcore.Http}", "--header=content-type: application/grpc", "--data=/dev/null",
+                $"--connect-to={Hotcore.Http}", "--header=content-type: application/grpc", $"--data={folder.Write("upload", new byte[1000])}",
                 $"http://{domain}:{Hotcore.Http.Port}/",
             ]);
 

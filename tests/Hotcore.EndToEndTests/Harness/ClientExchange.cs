@@ -78,8 +78,6 @@ public abstract class ClientExchange : IAsyncDisposable
     /// <summary>The answer's fields, once its status was read.</summary>
     public abstract Fields Fields { get; }
 
-    public abstract Task Send(ReadOnlyMemory<byte> piece);
-
     public abstract Task End();
 
     /// <summary>The status of the answer, an interim one (1xx) not counted.</summary>
@@ -90,6 +88,9 @@ public abstract class ClientExchange : IAsyncDisposable
 
     /// <summary>Gives the exchange up: RST_STREAM with CANCEL, or a reset of the connection.</summary>
     public abstract void Reset();
+
+    /// <summary>Sends a piece of the body; waits while nobody takes it.</summary>
+    public Task Send(ReadOnlyMemory<byte> piece) => Wait.For(SendPiece(piece), "a piece of the request's body to leave");
 
     public async Task<byte[]> ReadBody()
     {
@@ -133,6 +134,8 @@ public abstract class ClientExchange : IAsyncDisposable
     }
 
     public abstract ValueTask DisposeAsync();
+
+    protected abstract Task SendPiece(ReadOnlyMemory<byte> piece);
 }
 
 internal sealed class Http1Exchange(RawClient connection, bool waitsForContinue) : ClientExchange
@@ -144,7 +147,7 @@ internal sealed class Http1Exchange(RawClient connection, bool waitsForContinue)
 
     public override Fields Fields => _head!.Fields;
 
-    public override async Task Send(ReadOnlyMemory<byte> piece)
+    protected override async Task SendPiece(ReadOnlyMemory<byte> piece)
     {
         if (waitsForContinue)
         {
@@ -193,7 +196,7 @@ internal sealed class Http2Exchange : ClientExchange
 
     public override Fields Fields => FieldsOf(_response!.Headers.Concat(_response.Content.Headers));
 
-    public override async Task Send(ReadOnlyMemory<byte> piece) => await _body.Send(piece, _answer);
+    protected override Task SendPiece(ReadOnlyMemory<byte> piece) => _body.Send(piece, _answer);
 
     public override Task End() => _body.End(_answer);
 
@@ -255,12 +258,16 @@ internal sealed class PushedContent : HttpContent
 
     public void GiveUp() => _end.TrySetCanceled();
 
-    protected override async Task SerializeToStreamAsync(Stream stream, TransportContext? context)
+    protected override Task SerializeToStreamAsync(Stream stream, TransportContext? context) =>
+        SerializeToStreamAsync(stream, context, default);
+
+    protected override async Task SerializeToStreamAsync(
+        Stream stream, TransportContext? context, CancellationToken cancellationToken)
     {
         // The head leaves at once, whether or not there is a body yet.
-        await stream.FlushAsync();
+        await stream.FlushAsync(cancellationToken);
         _stream.SetResult(stream);
-        await _end.Task;
+        await _end.Task.WaitAsync(cancellationToken);
     }
 
     protected override bool TryComputeLength(out long length)

@@ -44,16 +44,8 @@ public sealed class GrpcApp : IAsyncDisposable
     }
 
     /// <summary>The next call that has reached a method that tells of it: all but Say and Collect.</summary>
-    public Task<ServerCallContext> NextCall() =>
+    public Task<GrpcCall> NextCall() =>
         Wait.For(_calls.Begun.Reader.ReadAsync().AsTask(), "a call at the gRPC app");
-
-    /// <summary>Waits until a call was cancelled, whoever did it.</summary>
-    public static async Task ExpectCancellation(ServerCallContext call)
-    {
-        var cancelled = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        await using var registration = call.CancellationToken.Register(() => cancelled.TrySetResult());
-        await Wait.For(cancelled.Task, "a cancellation at the gRPC app");
-    }
 
     public Task Stop() => _app.Stop();
 
@@ -62,7 +54,9 @@ public sealed class GrpcApp : IAsyncDisposable
     /// <summary>What the methods tell the tests.</summary>
     private sealed class Calls
     {
-        public Channel<ServerCallContext> Begun { get; } = Channel.CreateUnbounded<ServerCallContext>();
+        public Channel<GrpcCall> Begun { get; } = Channel.CreateUnbounded<GrpcCall>();
+
+        public void Tell(ServerCallContext context) => Begun.Writer.TryWrite(new GrpcCall(context));
     }
 
     private sealed class Talking(Calls calls) : Talker.TalkerBase
@@ -70,7 +64,10 @@ public sealed class GrpcApp : IAsyncDisposable
         public override async Task<Words> Say(Words request, ServerCallContext context)
         {
             foreach (var entry in context.RequestHeaders.Where(entry => entry.Key.StartsWith("x-ask")))
-                context.ResponseTrailers.Add(entry.Key.Replace("x-ask", "x-trailer"), entry.Value);
+            {
+                var name = entry.Key.Replace("x-ask", "x-trailer");
+                context.ResponseTrailers.Add(entry.IsBinary ? new(name, entry.ValueBytes) : new(name, entry.Value));
+            }
             switch (request.Text)
             {
                 case "fail":
@@ -80,7 +77,7 @@ public sealed class GrpcApp : IAsyncDisposable
                     await context.WriteResponseHeadersAsync(new Metadata { { "x-head", "early" }, { "x-head-bin", [0, 1, 255] } });
                     break;
                 case "wait":
-                    calls.Begun.Writer.TryWrite(context);
+                    calls.Tell(context);
                     await Task.Delay(Timeout.Infinite, context.CancellationToken);
                     break;
             }
@@ -102,7 +99,7 @@ public sealed class GrpcApp : IAsyncDisposable
 
         public override async Task Count(Words request, IServerStreamWriter<Words> responseStream, ServerCallContext context)
         {
-            calls.Begun.Writer.TryWrite(context);
+            calls.Tell(context);
             for (var i = 0; i < request.Number; i++)
                 await responseStream.WriteAsync(new Words { Number = i, Data = request.Data });
             switch (request.Text)
@@ -122,11 +119,28 @@ public sealed class GrpcApp : IAsyncDisposable
         public override async Task Chat(
             IAsyncStreamReader<Words> requestStream, IServerStreamWriter<Words> responseStream, ServerCallContext context)
         {
-            calls.Begun.Writer.TryWrite(context);
+            calls.Tell(context);
             await foreach (var words in requestStream.ReadAllAsync(context.CancellationToken))
                 await responseStream.WriteAsync(words);
         }
     }
+}
+
+/// <summary>A call as its app sees it.</summary>
+public sealed class GrpcCall
+{
+    private readonly TaskCompletionSource _cancellation = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    public GrpcCall(ServerCallContext context)
+    {
+        Deadline = context.Deadline;
+        context.CancellationToken.Register(() => _cancellation.TrySetResult());
+    }
+
+    public DateTime Deadline { get; }
+
+    /// <summary>Waits until it was cancelled, whoever did it.</summary>
+    public Task ExpectCancellation() => Wait.For(_cancellation.Task, "a cancellation at the gRPC app");
 }
 
 /// <summary>A gRPC client of one domain behind hotcore.</summary>

@@ -26,9 +26,9 @@ public sealed class RealApp : IAsyncDisposable
     public static Task<RealApp> StartNode(int port = 0, params string[] arguments) =>
         StartScript("node", [HotcoreBinary.App("app.js"), port.ToString(), .. arguments]);
 
-    /// <summary>Apps/h2.py: HTTP/2 with prior knowledge, on a library that Debian has for its own Python alone.</summary>
+    /// <summary>Apps/http2.py: HTTP/2 with prior knowledge, on a library that Debian has for its own Python alone.</summary>
     public static Task<RealApp> StartHttp2() =>
-        StartScript("/usr/bin/python3", [HotcoreBinary.App("h2.py"), "0"]);
+        StartScript("/usr/bin/python3", [HotcoreBinary.App("http2.py"), "0"]);
 
     /// <summary>`python3 -m http.server` over a folder: HTTP/1.0, as simple as servers get.</summary>
     public static async Task<RealApp> StartPythonFileServer(string folder)
@@ -192,7 +192,7 @@ public static class Nghttp
     private static IEnumerable<string> Arguments(
         RunningHotcore hotcore, string domain, IEnumerable<string> targets, string[] arguments) =>
         [
-            "--verbose", "--no-color", "--timeout=60", "--header", $":authority: {domain}", .. arguments,
+            "--verbose", "--timeout=60", "--header", $":authority: {domain}", .. arguments,
             .. targets.Select(target => $"http://{hotcore.Http}{target}"),
         ];
 }

@@ -105,13 +105,14 @@ public abstract class UpstreamExchange
 
     public abstract Task SendHead(int status = 200, params (string Name, string Value)[] fields);
 
-    public abstract Task Send(ReadOnlyMemory<byte> piece);
-
     /// <summary>Gives the answer up: RST_STREAM with an error code, or a reset of the connection.</summary>
     public abstract void Reset(int errorCode);
 
     /// <summary>Waits until hotcore has given the exchange up: RST_STREAM, or the end of the connection.</summary>
     public abstract Task ExpectReset();
+
+    /// <summary>Sends a piece of the answer's body; waits while nobody takes it.</summary>
+    public Task Send(ReadOnlyMemory<byte> piece) => Wait.For(SendPiece(piece), "a piece of the answer to leave");
 
     public async Task End(params (string Name, string Value)[] trailers)
     {
@@ -149,6 +150,8 @@ public abstract class UpstreamExchange
         _end.TrySetResult();
     }
 
+    protected abstract Task SendPiece(ReadOnlyMemory<byte> piece);
+
     protected abstract Task SendEnd((string Name, string Value)[] trailers);
 
     protected void GiveUp() => _end.TrySetResult();
@@ -172,7 +175,7 @@ internal sealed class Http1Request(UpstreamConnection connection, MessageHead he
         $"HTTP/1.1 {status} Said\r\nTransfer-Encoding: chunked\r\n"
         + string.Concat(fields.Select(field => $"{field.Name}: {field.Value}\r\n")) + "\r\n");
 
-    public override async Task Send(ReadOnlyMemory<byte> piece)
+    protected override async Task SendPiece(ReadOnlyMemory<byte> piece)
     {
         await connection.Send($"{piece.Length:x}\r\n");
         await connection.Send(piece);
@@ -209,15 +212,16 @@ internal sealed class Http2Request(HttpContext context) : UpstreamExchange
     /// <summary>Kestrel does so once the body is read.</summary>
     public override Task SendContinue() => Task.CompletedTask;
 
-    public override Task SendHead(int status, params (string Name, string Value)[] fields)
+    public override async Task SendHead(int status, params (string Name, string Value)[] fields)
     {
         context.Response.StatusCode = status;
         foreach (var (name, value) in fields)
             context.Response.Headers.Append(name, value);
-        return context.Response.StartAsync();
+        // Starting alone would leave the head with Kestrel until there is a body.
+        await context.Response.Body.FlushAsync();
     }
 
-    public override async Task Send(ReadOnlyMemory<byte> piece) => await context.Response.Body.WriteAsync(piece);
+    protected override async Task SendPiece(ReadOnlyMemory<byte> piece) => await context.Response.Body.WriteAsync(piece);
 
     public override void Reset(int errorCode)
     {

@@ -1,4 +1,4 @@
-"""An HTTP/2 app with prior knowledge, on Debian's python3-h2: h2.py PORT (0 for a free one).
+"""An HTTP/2 app with prior knowledge, on Debian's python3-h2: http2.py PORT (0 for a free one).
 
 It does what other servers do not let one do, and prints what other servers do not tell:
 
