@@ -9,12 +9,18 @@ needs=(nginx:nginx-light haproxy:haproxy wrk:wrk curl:curl python3:python3 node:
     chromium:chromium testssl:testssl.sh nghttp:nghttp2-client h2load:nghttp2-client
     /usr/lib/python3/dist-packages/h2/connection.py:python3-h2)
 
+# The same for modules of Debian's own Python, which python3 on the PATH need not be.
+modules=(hpack:python3-hpack)
+
 # Where Debian keeps nginx and ip, and a user's PATH often does not look.
 PATH=$PATH:/usr/sbin:/sbin
 
 missing=()
 for need in "${needs[@]}"; do
     command -v "${need%%:*}" >/dev/null || [ -e "${need%%:*}" ] || missing+=("${need##*:}")
+done
+for module in "${modules[@]}"; do
+    /usr/bin/python3 -c "import ${module%%:*}" 2>/dev/null || missing+=("${module##*:}")
 done
 if [ ${#missing[@]} -eq 0 ]; then
     exit 0

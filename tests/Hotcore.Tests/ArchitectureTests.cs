@@ -12,12 +12,16 @@ public sealed partial class ArchitectureTests
         ["Loops"] = [],
         ["Http"] = [],
         ["Http.Http1"] = ["Http"],
+        ["Http.Http2"] = ["Http", "Http.Http1"],
         ["Mappings"] = ["Loops"],
         ["Certificates.Local"] = ["Loops", "Mappings"],
         ["Tls"] = ["Loops"],
         ["Certificates"] = ["Certificates.Acme", "Loops", "Mappings", "Tls"],
         ["Certificates.Acme"] = ["Certificates", "Mappings", Root],
-        ["Proxying"] = ["Certificates", "Http", "Http.Http1", "Loops", "Mappings", "Tls"],
+        ["Proxying"] =
+            ["Certificates", "Http", "Http.Http1", "Http.Http2", "Loops", "Mappings", "Proxying.Http1", "Proxying.Http2", "Tls"],
+        ["Proxying.Http1"] = ["Http", "Http.Http1", "Http.Http2", "Loops", "Proxying"],
+        ["Proxying.Http2"] = ["Http", "Http.Http1", "Http.Http2", "Loops", "Proxying"],
         ["Logs"] = ["Mappings"],
         ["Control"] = ["Mappings", "Logs"],
         ["Cli"] = ["Certificates.Acme", "Certificates.Local", "Control", "Mappings", Root],
@@ -85,7 +89,7 @@ public sealed partial class ArchitectureTests
     [Fact]
     public void Nothing_on_a_loop_blocks_or_leaves_it() => AssertNone(
         from file in Files()
-        where file.Folder is "Loops" or "Http" or "Http.Http1" or "Proxying"
+        where file.Folder is "Loops" or "Http" or "Http.Http1" or "Http.Http2" or "Proxying" or "Proxying.Http1" or "Proxying.Http2"
         from Match call in Blocking().Matches(file.Code)
         where !(file.Name == "Proxying/Proxy.cs" && call.Value == "Task.Delay")
         select $"{file.Name}: {call.Value}");

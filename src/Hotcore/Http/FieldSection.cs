@@ -42,6 +42,26 @@ internal sealed class FieldSection
         return true;
     }
 
+    /// <summary>Becomes the same section over the same bytes.</summary>
+    public void CopyFrom(FieldSection other)
+    {
+        other.Fields.CopyTo(_fields);
+        (Count, _bytes, _start) = (other.Count, other._bytes, other._start);
+    }
+
+    /// <summary>Forgets every line of that name; the others keep their order.</summary>
+    public void RemoveAll(KnownField known)
+    {
+        var kept = 0;
+        for (var i = 0; i < Count; i++)
+        {
+            if (_fields[i].Known != known)
+                _fields[kept++] = _fields[i];
+        }
+
+        Count = kept;
+    }
+
     public ReadOnlySpan<byte> Slice(int position, int length) => _bytes.AsSpan(_start + position, length);
 
     public ReadOnlySpan<byte> Name(in Field field) => Slice(field.LineStart, field.NameLength);

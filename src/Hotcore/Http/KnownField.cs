@@ -9,6 +9,8 @@ internal enum KnownField : byte
     Accept,
     Connection,
     ContentLength,
+    ContentType,
+    Cookie,
     Expect,
     Forwarded,
 
@@ -19,6 +21,7 @@ internal enum KnownField : byte
     Http2Settings,
     KeepAlive,
     ProxyConnection,
+    SecWebSocketAccept,
     TE,
     Trailer,
     TransferEncoding,
@@ -39,9 +42,12 @@ internal static class FieldNames
     {
         2 => Match(name, "te"u8, KnownField.TE),
         4 => Match(name, "host"u8, KnownField.Host),
-        6 => (name[0] | 0x20) == 'a'
-            ? Match(name, "accept"u8, KnownField.Accept)
-            : Match(name, "expect"u8, KnownField.Expect),
+        6 => (name[0] | 0x20) switch
+        {
+            'a' => Match(name, "accept"u8, KnownField.Accept),
+            'c' => Match(name, "cookie"u8, KnownField.Cookie),
+            _ => Match(name, "expect"u8, KnownField.Expect),
+        },
         7 => (name[0] | 0x20) == 'u'
             ? Match(name, "upgrade"u8, KnownField.Upgrade)
             : Match(name, "trailer"u8, KnownField.Trailer),
@@ -51,6 +57,7 @@ internal static class FieldNames
         10 => (name[0] | 0x20) == 'c'
             ? Match(name, "connection"u8, KnownField.Connection)
             : Match(name, "keep-alive"u8, KnownField.KeepAlive),
+        12 => Match(name, "content-type"u8, KnownField.ContentType),
         14 => (name[0] | 0x20) == 'c'
             ? Match(name, "content-length"u8, KnownField.ContentLength)
             : Match(name, "http2-settings"u8, KnownField.Http2Settings),
@@ -61,6 +68,7 @@ internal static class FieldNames
         17 => (name[0] | 0x20) == 'x'
             ? MatchForwarded(name, "x-forwarded-proto"u8, KnownField.XForwardedProto)
             : Match(name, "transfer-encoding"u8, KnownField.TransferEncoding),
+        20 => Match(name, "sec-websocket-accept"u8, KnownField.SecWebSocketAccept),
         _ => KnownField.Other,
     };
 

@@ -29,6 +29,18 @@ internal sealed class ResponseHead
 
     public bool IsInterim => Status is >= 100 and < 200;
 
+    /// <summary>Content-Length must not stand in it (RFC 9110 8.6), whatever the upstream wrote.</summary>
+    public bool ForbidsLength => IsInterim || Status == 204;
+
+    /// <summary>Becomes the same head over the same bytes.</summary>
+    public void CopyFrom(ResponseHead other)
+    {
+        Fields.CopyFrom(other.Fields);
+        (Status, ReasonStart, ReasonLength, MinorVersion) = (other.Status, other.ReasonStart, other.ReasonLength, other.MinorVersion);
+        (Framing, ContentLength) = (other.Framing, other.ContentLength);
+        (IsPersistent, HasConnectionFields) = (other.IsPersistent, other.HasConnectionFields);
+    }
+
     public void Clear()
     {
         Fields.Clear();

@@ -1,7 +1,6 @@
 using System.Net;
 using System.Text;
 using Hotcore.Http;
-using Hotcore.Loops;
 using Hotcore.Mappings;
 
 namespace Hotcore.Proxying;
@@ -35,20 +34,17 @@ internal sealed record ErrorPage(int Status, string Title, string Explanation)
     public static ErrorPage TooSlow { get; } =
         new(408, Phrase(408), "The request did not arrive in time.");
 
-    /// <summary>Writes the whole response.</summary>
-    public void Write(SendBuffer output, bool asHtml, bool answersHead, ReadOnlySpan<byte> connection)
+    /// <summary>The whole answer, as HTML for browsers.</summary>
+    public OwnAnswer ToAnswer(bool asHtml)
     {
         var body = Encoding.UTF8.GetBytes(asHtml ? Html() : $"{Status} {Title}: {Explanation}\n");
-        output.Append(Encoding.ASCII.GetBytes(
+        var head =
             $"HTTP/1.1 {Status} {Phrase(Status)}\r\n"
             + $"Content-Type: {(asHtml ? "text/html" : "text/plain")}; charset=utf-8\r\n"
             + $"Content-Length: {body.Length}\r\n"
             + (Status == 405 ? "Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n" : "")
-            + "Cache-Control: no-store\r\n"));
-        output.Append(connection);
-        output.Append("\r\n"u8);
-        if (!answersHead)
-            output.Append(body);
+            + "Cache-Control: no-store\r\n\r\n";
+        return new OwnAnswer(head, body);
     }
 
     private static string Phrase(int status) => status switch

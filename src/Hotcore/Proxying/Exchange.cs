@@ -1,31 +1,35 @@
 using Hotcore.Http;
-using Hotcore.Http.Http1;
+using Hotcore.Http.Http2;
 using Hotcore.Loops;
 
 namespace Hotcore.Proxying;
 
 /// <summary>
-/// One request and its answer, on their way through hotcore: the heads, what takes the bodies out of their framing, and the
-/// upstream connection that serves it. Lent by the loop for as long as it takes, so an idle client has none.
+/// One request and its answer, on their way through hotcore, whatever protocol the client speaks: the two heads, the bodies'
+/// ends at the client's side, and the upstream that serves it. Lent by the loop for as long as it takes, so an idle client has
+/// none.
 /// </summary>
-internal sealed class Exchange
+internal abstract class Exchange
 {
     private Readiness? _hold;
 
     public RequestHead Request { get; } = new();
 
-    public RequestParser RequestParser { get; } = new();
-
-    public BodyDecoder RequestBody { get; } = new();
-
     public ResponseHead Response { get; } = new();
 
-    public ResponseParser ResponseParser { get; } = new();
+    /// <summary>Whose request it is; set by <see cref="Begin"/>.</summary>
+    public ClientConnection Client { get; private set; } = null!;
 
-    public BodyDecoder ResponseBody { get; } = new();
+    public ProxyLoop Loop => Client.Loop;
 
-    /// <summary>The connection that serves it at the moment.</summary>
-    public UpstreamConnection? Upstream { get; set; }
+    /// <summary>The body as the client sends it.</summary>
+    public abstract BodySource RequestBody { get; }
+
+    /// <summary>The body as the client gets it, after <see cref="BeginAnswer"/> or <see cref="BeginTunnel"/>.</summary>
+    public abstract BodySink AnswerBody { get; }
+
+    /// <summary>What serves it at the moment.</summary>
+    public Upstream? Upstream { get; set; }
 
     /// <summary>When its first byte was there, on the loop's clock.</summary>
     public long BeganAt { get; private set; }
@@ -34,15 +38,14 @@ internal sealed class Exchange
 
     public bool AnswersHead { get; private set; }
 
-    public bool IsHttp10 { get; private set; }
-
     public bool WantsHtml { get; private set; }
 
     public bool HasBody { get; private set; }
 
     public bool WantsUpgrade { get; private set; }
 
-    public bool IsPersistent { get; private set; }
+    /// <summary>It is a gRPC call: its upstream speaks HTTP/2.</summary>
+    public bool IsGrpc { get; private set; }
 
     /// <summary>Sending it a second time does no harm, and all of it is at hand: idempotent (RFC 9110 9.2.2), without a body.</summary>
     public bool MayBeSentAgain { get; private set; }
@@ -54,33 +57,51 @@ internal sealed class Exchange
     public bool HasSentRequest { get; set; }
 
     /// <summary>Some of the final answer has gone to the client, so no other answer can.</summary>
-    public bool HasBegunAnswer { get; set; }
+    public bool HasBegunAnswer { get; protected set; }
 
     /// <summary>The client is gone: nobody waits for the answer.</summary>
     public bool IsAbandoned { get; private set; }
 
-    public void Begin(long nowMilliseconds)
-    {
-        BeganAt = nowMilliseconds;
-        Request.Clear();
-        RequestParser.Reset();
-        (AnswersHead, IsHttp10, WantsHtml, HasBody) = (false, false, false, false);
-        (WantsUpgrade, IsPersistent, MayBeSentAgain) = (false, false, false);
-        (HasHead, HasSentRequest, HasBegunAnswer, IsAbandoned, Upstream) = (false, false, false, false, null);
-    }
+    /// <summary>Passes <see cref="Response"/>, an interim one, to the client (RFC 9110 15.2); false when the client is gone.</summary>
+    public abstract LoopTask<bool> SendInterimAsync();
 
-    /// <summary>The head is complete: notes what must outlive it.</summary>
-    public void RememberHead()
+    /// <summary>Begins the final answer with <see cref="Response"/> as its head; <see cref="AnswerBody"/> takes what follows.</summary>
+    public abstract void BeginAnswer();
+
+    /// <summary>Takes the answer back if nothing of it has left: another can be given then.</summary>
+    public abstract bool TryTakeBackAnswer();
+
+    /// <summary>The answer ended so: true when the client may send another request.</summary>
+    /// <param name="result">How its body ended.</param>
+    /// <param name="reason">Why, where it broke off.</param>
+    public abstract bool EndAnswer(BodyCopyResult result, ErrorCode reason);
+
+    /// <summary>Whether <see cref="Response"/> switches to a protocol that the client asked for, as it must (RFC 9110 7.8).</summary>
+    public abstract bool IsAgreed();
+
+    /// <summary>Passes the upstream's consent to leave HTTP behind; the bodies are the bytes that pass from then on.</summary>
+    public abstract void BeginTunnel();
+
+    /// <summary>Ends the client's side in a way that cannot be taken for a proper end.</summary>
+    public abstract void CutOff();
+
+    /// <summary>
+    /// The app called the exchange off before it answered: tells the client so, where its protocol has words for that.
+    /// </summary>
+    public virtual bool TryPassReset(ErrorCode error) => false;
+
+    /// <summary>Answers with a page of hotcore's own; true when the client may send another request.</summary>
+    public LoopTask<bool> AnswerAsync(ErrorPage page) => AnswerAsync(page.ToAnswer(WantsHtml));
+
+    /// <summary>Answers with something of hotcore's own; true when the client may send another request.</summary>
+    public async LoopTask<bool> AnswerAsync(OwnAnswer answer)
     {
-        HasHead = true;
-        AnswersHead = Request.IsHead;
-        IsHttp10 = Request.MinorVersion == 0;
-        HasBody = Request.HasBody;
-        WantsUpgrade = Request.WantsUpgrade;
-        IsPersistent = Request.IsPersistent;
-        MayBeSentAgain = !HasBody && !WantsUpgrade && Request.IsIdempotent;
-        RequestBody.Reset(Request.Framing, Request.ContentLength);
-        WantsHtml = AcceptsHtml();
+        if (HasBegunAnswer || IsAbandoned)
+            return false;
+        answer.Fill(Response, AnswersHead);
+        BeginAnswer();
+        var isSent = (AnswersHead || await AnswerBody.SendAsync(answer.Body)) && await AnswerBody.EndAsync(NoFields);
+        return EndAnswer(isSent ? BodyCopyResult.Complete : BodyCopyResult.SinkFailed, ErrorCode.InternalError);
     }
 
     /// <summary>Something of this upstream's answer has gone to the client already.</summary>
@@ -90,24 +111,42 @@ internal sealed class Exchange
     public Readiness BeginHold(EventLoop loop) => _hold = new Readiness(loop);
 
     /// <summary>
-    /// Ends the work on the answer. Only the connection is closed here: its buffers may be in the hands of a method that is
+    /// Ends the work on the answer. Only the upstream is broken off here: its buffers may be in the hands of a method that is
     /// being ended, and whoever owns the exchange returns them afterwards.
     /// </summary>
-    public void Abandon()
+    public virtual void Abandon()
     {
         IsAbandoned = true;
-        Upstream?.Connection.Close();
+        Upstream?.Break();
         _hold?.Cancel();
     }
 
-    private bool AcceptsHtml()
+    /// <summary>An empty section, for a body that ends without trailers.</summary>
+    public static FieldSection NoFields { get; } = new();
+
+    protected void Begin(ClientConnection client)
     {
+        Client = client;
+        BeganAt = client.Connection.Loop.NowMilliseconds;
+        Request.Clear();
+        (AnswersHead, WantsHtml, HasBody, WantsUpgrade, IsGrpc, MayBeSentAgain) = (false, false, false, false, false, false);
+        (HasHead, HasSentRequest, HasBegunAnswer, IsAbandoned, Upstream, _hold) = (false, false, false, false, null, null);
+    }
+
+    /// <summary>The head is complete: notes what must outlive it.</summary>
+    protected void RememberHead()
+    {
+        HasHead = true;
+        AnswersHead = Request.IsHead;
+        HasBody = Request.HasBody;
+        WantsUpgrade = Request.WantsUpgrade;
+        MayBeSentAgain = !HasBody && !WantsUpgrade && Request.IsIdempotent;
         foreach (ref readonly var field in Request.Fields.Fields)
         {
-            if (field.Known == KnownField.Accept && Request.Fields.Value(field).IndexOf("text/html"u8) >= 0)
-                return true;
+            if (field.Known == KnownField.Accept)
+                WantsHtml |= Request.Fields.Value(field).IndexOf("text/html"u8) >= 0;
+            else if (field.Known == KnownField.ContentType)
+                IsGrpc = !WantsUpgrade && Request.Fields.Value(field).StartsWith("application/grpc"u8);
         }
-
-        return false;
     }
 }

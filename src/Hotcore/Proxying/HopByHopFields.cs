@@ -15,6 +15,11 @@ internal static class HopByHopFields
         _ => hasConnectionFields && IsNamedByConnection(section, section.Name(field)),
     };
 
+    /// <summary>
+    /// Framing, routing and the forwarded fields belong into a head; in a trailer they are an attack (RFC 9110 6.5.1).
+    /// </summary>
+    public static bool PassesAsTrailer(in Field field) => field.Known == KnownField.Other;
+
     private static bool IsNamedByConnection(FieldSection section, ReadOnlySpan<byte> name)
     {
         foreach (ref readonly var field in section.Fields)

@@ -1,7 +1,6 @@
 using System.Text;
 using Hotcore.Certificates;
 using Hotcore.Http;
-using Hotcore.Loops;
 using Hotcore.Mappings;
 
 namespace Hotcore.Proxying;
@@ -21,19 +20,18 @@ internal sealed class HttpsUpgrade(CertificateSelector? certificates)
     public bool Wants(RequestHead request, Mapping mapping, ForwardedFields client) =>
         certificates is not null && certificates.Covers(mapping.Domain) && !client.ClaimsHttps(request);
 
-    /// <summary>Writes the redirect: 308, so that method and body stay (RFC 9110 15.4.9).</summary>
-    public void WriteRedirect(SendBuffer output, RequestHead request, Mapping mapping, ReadOnlySpan<byte> connection)
+    /// <summary>The redirect: 308, so that method and body stay (RFC 9110 15.4.9).</summary>
+    public OwnAnswer Redirect(RequestHead request, Mapping mapping)
     {
-        output.Append("HTTP/1.1 308 Permanent Redirect\r\nLocation: https://"u8);
-        output.Append(mapping.DomainBytes);
-        if (Port != UsualPort)
-            output.Append(Encoding.ASCII.GetBytes($":{Port}"));
-        if (request.Target[0] == '?')
-            output.Append("/"u8);
-        if (request.Target[0] != '*')
-            output.Append(request.Target);
-        output.Append("\r\nContent-Length: 0\r\n"u8);
-        output.Append(connection);
-        output.Append("\r\n"u8);
+        var port = Port == UsualPort ? "" : $":{Port}";
+        var target = Encoding.ASCII.GetString(request.Target);
+        var path = target[0] switch
+        {
+            '?' => "/" + target,
+            '*' => "",
+            _ => target,
+        };
+        return new OwnAnswer(
+            $"HTTP/1.1 308 Permanent Redirect\r\nLocation: https://{mapping.Domain}{port}{path}\r\nContent-Length: 0\r\n\r\n", []);
     }
 }

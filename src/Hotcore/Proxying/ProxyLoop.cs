@@ -1,5 +1,7 @@
 using System.Net;
 using Hotcore.Loops;
+using Hotcore.Proxying.Http1;
+using Hotcore.Proxying.Http2;
 using Hotcore.Tls;
 
 namespace Hotcore.Proxying;
@@ -10,13 +12,9 @@ namespace Hotcore.Proxying;
 /// </summary>
 internal sealed class ProxyLoop : IDisposable
 {
-    private const int MostFreeExchanges = 256;
-    private const int ExchangeBytes = 16 * 1024;
-
     private readonly Thread _thread;
     private readonly LinkedList<ClientConnection> _clients = new();
     private readonly LinkedList<ClientConnection> _idle = new();
-    private readonly Stack<Exchange> _freeExchanges = new();
     private readonly TaskCompletionSource _drained = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly ClientBudget _budget;
     private int _clientCount;
@@ -26,7 +24,9 @@ internal sealed class ProxyLoop : IDisposable
         Router = router;
         _budget = budget;
         Events = new EventLoop(report);
-        Upstreams = new UpstreamPool(Events, activity, FreeDescriptors);
+        Upstreams = new UpstreamPool(this, Events, activity);
+        Http1Exchanges = new ExchangePool<Http1Exchange>(Events, () => new Http1Exchange());
+        Http2Exchanges = new ExchangePool<Http2Exchange>(Events, () => new Http2Exchange(Events));
         _thread = new Thread(Events.Run) { Name = $"loop {number}", IsBackground = true };
     }
 
@@ -35,6 +35,13 @@ internal sealed class ProxyLoop : IDisposable
     public Router Router { get; }
 
     public UpstreamPool Upstreams { get; }
+
+    public ExchangePool<Http1Exchange> Http1Exchanges { get; }
+
+    public ExchangePool<Http2Exchange> Http2Exchanges { get; }
+
+    /// <summary>Made when the first client speaks HTTP/2.</summary>
+    public Http2Scratch Http2Scratch => field ??= new Http2Scratch();
 
     /// <summary>hotcore is stopping: answers are finished, connections are not kept.</summary>
     public bool IsDraining { get; private set; }
@@ -72,7 +79,7 @@ internal sealed class ProxyLoop : IDisposable
 
     public void BecomesBusy(ClientConnection client)
     {
-        if (client.IdleNode.List is not null)
+        if (client.IsIdle)
             _idle.Remove(client.IdleNode);
     }
 
@@ -83,16 +90,6 @@ internal sealed class ProxyLoop : IDisposable
             return;
         _clients.Remove(client.Node);
         Leave();
-    }
-
-    public Exchange RentExchange() => _freeExchanges.TryPop(out var exchange) ? exchange : new Exchange();
-
-    public void Return(Exchange exchange)
-    {
-        if (_freeExchanges.Count < MostFreeExchanges)
-            _freeExchanges.Push(exchange);
-        else
-            Events.Buffers.CountLetGo(ExchangeBytes);
     }
 
     /// <summary>Closes up to <paramref name="most"/> clients that have been idle for longest; returns how many.</summary>
@@ -155,5 +152,4 @@ internal sealed class ProxyLoop : IDisposable
         if (IsDraining && _clients.Count == 0)
             _drained.TrySetResult();
     }
-
 }

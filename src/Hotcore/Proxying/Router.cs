@@ -1,6 +1,7 @@
 using System.Text;
 using Hotcore.Certificates;
 using Hotcore.Http;
+using Hotcore.Loops;
 using Hotcore.Mappings;
 
 namespace Hotcore.Proxying;
@@ -11,22 +12,35 @@ namespace Hotcore.Proxying;
 /// </summary>
 internal sealed class Router(MappingTable mappings, HttpChallenges? challenges, HttpsUpgrade upgrade)
 {
-    public HttpsUpgrade Upgrade => upgrade;
-
-    /// <summary>Finds the mapping of the request's domain, in the newest snapshot.</summary>
-    public Mapping? Find(RequestHead request) => mappings.Snapshot.Find(request.Host);
+    /// <summary>Serves an exchange whose request head is complete; true when the client may send another request.</summary>
+    public LoopTask<bool> ServeAsync(Exchange exchange)
+    {
+        var (client, request) = (exchange.Client, exchange.Request);
+        if (client.IsSecure && IsMisdirected(request, client.ServerName))
+            return exchange.AnswerAsync(ErrorPage.Misdirected);
+        if (!client.IsSecure && FindChallenge(request) is { } challenge)
+            return exchange.AnswerAsync(challenge);
+        if (mappings.Snapshot.Find(request.Host) is not { } mapping)
+            return exchange.AnswerAsync(ErrorPage.UnknownDomain(Encoding.ASCII.GetString(request.Host)));
+        return !client.IsSecure && upgrade.Wants(request, mapping, client.Forwarded)
+            ? exchange.AnswerAsync(upgrade.Redirect(request, mapping))
+            : Forwarder.ForwardAsync(exchange, mapping);
+    }
 
     /// <summary>The answer to a CA that validates a domain over plain HTTP (RFC 8555 8.3); it comes before everything else.</summary>
-    public bool TryAnswerChallenge(RequestHead request, out byte[]? keyAuthorization)
+    private OwnAnswer? FindChallenge(RequestHead request)
     {
-        keyAuthorization = null;
         var prefix = "/.well-known/acme-challenge/"u8;
-        return challenges is not null && request.Target.StartsWith(prefix)
-            && challenges.TryFind(request.Target[prefix.Length..], out keyAuthorization);
+        if (challenges is null || !request.Target.StartsWith(prefix)
+            || !challenges.TryFind(request.Target[prefix.Length..], out var keyAuthorization))
+            return null;
+        return new OwnAnswer(
+            $"HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\nContent-Length: {keyAuthorization!.Length}\r\n\r\n",
+            keyAuthorization);
     }
 
     /// <summary>Whether the request is for another host than its TLS connection was made for (RFC 9110 15.5.20).</summary>
-    public static bool IsMisdirected(RequestHead request, ReadOnlySpan<byte> serverName)
+    private static bool IsMisdirected(RequestHead request, ReadOnlySpan<byte> serverName)
     {
         if (serverName.EndsWith("."u8))
             serverName = serverName[..^1];

@@ -7,7 +7,7 @@ namespace Hotcore.Proxying;
 /// The connections of one loop to the apps: kept-alive ones are taken again, new ones opened, and a request for a port that
 /// refuses for a moment waits for it (a deploy, a restart). Belongs to one loop.
 /// </summary>
-internal sealed class UpstreamPool(EventLoop loop, PortActivity activity, Func<bool> freeDescriptors)
+internal sealed class UpstreamPool(ProxyLoop owner, EventLoop loop, PortActivity activity)
 {
     private readonly Dictionary<int, UpstreamPort> _ports = [];
     private IdleSweep? _sweep;
@@ -16,19 +16,19 @@ internal sealed class UpstreamPool(EventLoop loop, PortActivity activity, Func<b
     /// A connection for one exchange, which owns it then; null when nothing answers at the mapping's port, or when
     /// <paramref name="exchange"/> was abandoned while it waited.
     /// </summary>
-    public LoopTask<UpstreamConnection?> TakeAsync(Mapping mapping, Exchange exchange)
+    public LoopTask<Upstream?> TakeAsync(Mapping mapping, Exchange exchange)
     {
         var port = PortOf(mapping.Port);
-        return port.TakeIdle(surelyAlive: !exchange.MayBeSentAgain) is { } idle
-            ? new LoopTask<UpstreamConnection?>(idle)
+        return port.Take(exchange) is { } kept
+            ? new LoopTask<Upstream?>(kept)
             : OpenOrWaitAsync(port, mapping, exchange);
     }
 
-    /// <summary>Takes back a connection whose exchange ended cleanly.</summary>
-    public void Return(UpstreamConnection upstream)
+    /// <summary>Takes back what served an exchange that ended cleanly.</summary>
+    public void Return(Upstream upstream)
     {
         activity.Answered(upstream.Port.Number, loop.NowMilliseconds);
-        upstream.Port.Return(upstream);
+        upstream.Return();
         _sweep ??= new IdleSweep(loop, this);
         _sweep.Begin();
     }
@@ -39,16 +39,16 @@ internal sealed class UpstreamPool(EventLoop loop, PortActivity activity, Func<b
     private UpstreamPort PortOf(int number)
     {
         if (!_ports.TryGetValue(number, out var port))
-            _ports[number] = port = new UpstreamPort(number, loop, activity, freeDescriptors);
+            _ports[number] = port = new UpstreamPort(number, owner, loop, activity);
         return port;
     }
 
-    private async LoopTask<UpstreamConnection?> OpenOrWaitAsync(UpstreamPort port, Mapping mapping, Exchange exchange)
+    private async LoopTask<Upstream?> OpenOrWaitAsync(UpstreamPort port, Mapping mapping, Exchange exchange)
     {
-        if (await port.OpenAsync() is { } opened)
+        if (await port.OpenAsync(exchange) is { } opened)
             return opened;
         return IsWorthWaitingFor(mapping) && !exchange.IsAbandoned
-            ? await port.WaitForAnswerAsync(exchange.BeginHold(loop), exchange.BeganAt + Timeouts.Hold)
+            ? await port.WaitForAnswerAsync(exchange, exchange.BeganAt + Timeouts.Hold)
             : null;
     }
 

@@ -1,4 +1,6 @@
 using Hotcore.Loops;
+using Hotcore.Proxying.Http1;
+using Hotcore.Proxying.Http2;
 
 namespace Hotcore.Proxying;
 
@@ -6,21 +8,39 @@ namespace Hotcore.Proxying;
 /// One app's port as one loop sees it: the idle connections to it, which address it answers on, and the requests that wait
 /// while it refuses. Belongs to one loop.
 /// </summary>
-internal sealed class UpstreamPort(int number, EventLoop loop, PortActivity activity, Func<bool> freeDescriptors)
+internal sealed class UpstreamPort(int number, ProxyLoop owner, EventLoop loop, PortActivity activity)
 {
     private const int MostIdle = 512;
 
-    private readonly LinkedList<UpstreamConnection> _idle = new();
+    private readonly LinkedList<Http1Upstream> _idle = new();
+    private readonly List<Http2UpstreamConnection> _http2 = [];
     private readonly List<Readiness> _waiting = [];
     private bool _prefersIPv6;
     private bool _isProbing;
 
     public int Number { get; } = number;
 
-    public bool HasIdle => _idle.Count > 0;
+    public bool HasIdle => _idle.Count > 0 || _http2.Exists(connection => connection.IsIdle);
 
-    /// <summary>Takes the connection that was used last, or null. With <paramref name="surelyAlive"/>, only one that was used a moment ago.</summary>
-    public UpstreamConnection? TakeIdle(bool surelyAlive)
+    /// <summary>What can serve the exchange at once over a connection that is there, or null.</summary>
+    public Upstream? Take(Exchange exchange) =>
+        exchange.IsGrpc ? TakeStream() : TakeIdle(surelyAlive: !exchange.MayBeSentAgain);
+
+    /// <summary>Opens a connection for the exchange, to 127.0.0.1, or to ::1 where only that answers; null when neither does.</summary>
+    public async LoopTask<Upstream?> OpenAsync(Exchange exchange)
+    {
+        if (await ConnectAsync() is not { } connection)
+            return null;
+        if (!exchange.IsGrpc)
+            return new Http1Upstream(this, connection);
+        var http2 = new Http2UpstreamConnection(this, connection, owner.Http2Scratch);
+        _http2.Add(http2);
+        http2.RunAsync().RunDetached(loop.Report);
+        return http2.OpenStream();
+    }
+
+    /// <summary>The connection that was used last, or null. With <paramref name="surelyAlive"/>, only one that was used a moment ago.</summary>
+    private Http1Upstream? TakeIdle(bool surelyAlive)
     {
         while (_idle.First is { } node)
         {
@@ -37,7 +57,7 @@ internal sealed class UpstreamPort(int number, EventLoop loop, PortActivity acti
     }
 
     /// <summary>Takes a connection back that has finished its exchange cleanly.</summary>
-    public void Return(UpstreamConnection upstream)
+    public void Return(Http1Upstream upstream)
     {
         if (_idle.Count >= MostIdle)
         {
@@ -45,60 +65,58 @@ internal sealed class UpstreamPort(int number, EventLoop loop, PortActivity acti
             return;
         }
 
-        upstream.Input.Release();
-        upstream.Output.Release();
-        upstream.IdleSince = loop.NowMilliseconds;
-        upstream.IdleSinceRound = loop.Round;
+        upstream.BecomeIdle();
         _idle.AddFirst(upstream.IdleNode);
     }
 
     /// <summary>A connection is being closed: it is no longer among the idle ones.</summary>
-    public void Forget(UpstreamConnection upstream)
+    public void Forget(Http1Upstream upstream)
     {
-        if (upstream.IsIdle)
+        if (upstream.IdleNode.List is not null)
             _idle.Remove(upstream.IdleNode);
     }
 
+    /// <summary>An HTTP/2 connection is at its end.</summary>
+    public void Forget(Http2UpstreamConnection connection) => _http2.Remove(connection);
+
     /// <summary>Closes every idle connection; returns how many.</summary>
-    public int CloseIdle()
-    {
-        var count = _idle.Count;
-        while (_idle.First is { } node)
-            node.Value.Close();
-        return count;
-    }
+    public int CloseIdle() => CloseIdleSince(long.MaxValue);
 
-    /// <summary>Closes what has been idle since before <paramref name="moment"/>.</summary>
-    public void CloseIdleSince(long moment)
+    /// <summary>Closes what has been idle since before <paramref name="moment"/> of the loop's clock; returns how many connections.</summary>
+    public int CloseIdleSince(long moment)
     {
-        while (_idle.Last is { } node && node.Value.IdleSince < moment)
+        var closed = 0;
+        for (; _idle.Last is { } node && node.Value.IdleSince < moment; closed++)
             node.Value.Close();
-    }
-
-    /// <summary>Opens a connection to 127.0.0.1, or to ::1 where only that answers; null when neither does.</summary>
-    public async LoopTask<UpstreamConnection?> OpenAsync()
-    {
-        var overIPv6 = _prefersIPv6;
-        var connection = await ConnectAsync(overIPv6);
-        if (connection is null)
+        foreach (var connection in _http2)
         {
-            overIPv6 = !overIPv6;
-            connection = await ConnectAsync(overIPv6);
+            if (!connection.IsIdle || connection.IdleSince >= moment)
+                continue;
+            connection.Close(); // It leaves the list when its reader has ended.
+            closed++;
         }
 
-        if (connection is null)
-            return null;
-        _prefersIPv6 = overIPv6;
-        activity.Answered(Number, loop.NowMilliseconds);
-        return new UpstreamConnection(this, connection);
+        return closed;
+    }
+
+    private Http2Upstream? TakeStream()
+    {
+        foreach (var connection in _http2)
+        {
+            if (connection.CanOpenStream)
+                return connection.OpenStream();
+        }
+
+        return null;
     }
 
     /// <summary>
-    /// Waits until the port answers, or until <paramref name="until"/> on the loop's clock. All who wait share one probe.
-    /// <paramref name="wait"/> is the caller's, for calling the wait off.
+    /// Waits until the port answers, or until <paramref name="until"/> on the loop's clock. All who wait share one probe. An
+    /// exchange that is abandoned waits no more.
     /// </summary>
-    public async LoopTask<UpstreamConnection?> WaitForAnswerAsync(Readiness wait, long until)
+    public async LoopTask<Upstream?> WaitForAnswerAsync(Exchange exchange, long until)
     {
+        var wait = exchange.BeginHold(loop);
         while (loop.NowMilliseconds < until)
         {
             wait.IsSet = false;
@@ -109,9 +127,9 @@ internal sealed class UpstreamPort(int number, EventLoop loop, PortActivity acti
             _waiting.Remove(wait);
             if (result != WaitResult.Ready)
                 return null;
-            if (TakeIdle(surelyAlive: false) is { } idle)
-                return idle;
-            if (await OpenAsync() is { } opened)
+            if ((exchange.IsGrpc ? TakeStream() : (Upstream?)TakeIdle(surelyAlive: false)) is { } kept)
+                return kept;
+            if (await OpenAsync(exchange) is { } opened)
                 return opened;
         }
 
@@ -128,9 +146,9 @@ internal sealed class UpstreamPort(int number, EventLoop loop, PortActivity acti
             {
                 pause.IsSet = false;
                 await pause.WaitAsync(Timeouts.Probe);
-                if (_waiting.Count == 0 || await OpenAsync() is not { } upstream)
+                if (_waiting.Count == 0 || await ConnectAsync() is not { } connection)
                     continue;
-                Return(upstream);
+                Return(new Http1Upstream(this, connection));
                 foreach (var wait in _waiting.ToArray())
                     wait.Signal();
             }
@@ -141,10 +159,27 @@ internal sealed class UpstreamPort(int number, EventLoop loop, PortActivity acti
         }
     }
 
+    private async LoopTask<Connection?> ConnectAsync()
+    {
+        var overIPv6 = _prefersIPv6;
+        var connection = await ConnectAsync(overIPv6);
+        if (connection is null)
+        {
+            overIPv6 = !overIPv6;
+            connection = await ConnectAsync(overIPv6);
+        }
+
+        if (connection is null)
+            return null;
+        _prefersIPv6 = overIPv6;
+        activity.Answered(Number, loop.NowMilliseconds);
+        return connection;
+    }
+
     private async LoopTask<Connection?> ConnectAsync(bool overIPv6)
     {
         var fd = TcpConnector.ConnectToLoopback(Number, overIPv6, out var isConnected);
-        if (fd is -Libc.EMFILE or -Libc.ENFILE && freeDescriptors())
+        if (fd is -Libc.EMFILE or -Libc.ENFILE && owner.FreeDescriptors())
             fd = TcpConnector.ConnectToLoopback(Number, overIPv6, out isConnected);
         if (fd < 0)
             return null;

@@ -8,6 +8,7 @@ internal static unsafe class HandshakeCallbacks
     private const int ProtocolsLengthBytes = 2;
 
     // OpenSSL keeps a pointer to the protocol chosen, so they live for ever.
+    private static readonly byte* Http2 = Keep("h2"u8);
     private static readonly byte* Http11 = Keep("http/1.1"u8);
     private static readonly byte* AcmeTls = Keep("acme-tls/1"u8);
 
@@ -26,10 +27,21 @@ internal static unsafe class HandshakeCallbacks
     [UnmanagedCallersOnly]
     public static int SelectProtocol(nint ssl, byte** chosen, byte* chosenLength, byte* offered, uint offeredLength, void* argument)
     {
-        var (protocol, length) = TlsConnection.Current.IsChallenge ? ((nint)AcmeTls, 10) : ((nint)Http11, 8);
-        if (!ClientHello.Offers(new ReadOnlySpan<byte>(offered, (int)offeredLength), new ReadOnlySpan<byte>((void*)protocol, length)))
+        var offer = new ReadOnlySpan<byte>(offered, (int)offeredLength);
+        var connection = TlsConnection.Current;
+        if (connection.IsChallenge)
+            return Choose(offer, AcmeTls, "acme-tls/1"u8.Length, chosen, chosenLength);
+        connection.SpeaksHttp2 = Choose(offer, Http2, "h2"u8.Length, chosen, chosenLength) == OpenSsl.SSL_TLSEXT_ERR_OK;
+        return connection.SpeaksHttp2
+            ? OpenSsl.SSL_TLSEXT_ERR_OK
+            : Choose(offer, Http11, "http/1.1"u8.Length, chosen, chosenLength);
+    }
+
+    private static int Choose(ReadOnlySpan<byte> offer, byte* protocol, int length, byte** chosen, byte* chosenLength)
+    {
+        if (!ClientHello.Offers(offer, new ReadOnlySpan<byte>(protocol, length)))
             return OpenSsl.SSL_TLSEXT_ERR_ALERT_FATAL;
-        *chosen = (byte*)protocol;
+        *chosen = protocol;
         *chosenLength = (byte)length;
         return OpenSsl.SSL_TLSEXT_ERR_OK;
     }

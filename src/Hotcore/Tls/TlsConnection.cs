@@ -58,6 +58,9 @@ internal sealed class TlsConnection : Connection
     /// <summary>The client came to validate a challenge (RFC 8737): the handshake is all there is.</summary>
     public bool IsChallenge { get; private set; }
 
+    /// <summary>The handshake agreed on HTTP/2 (RFC 7301, RFC 9113 3.2).</summary>
+    public bool SpeaksHttp2 { get; set; }
+
     /// <summary>
     /// Does the handshake; false when it failed or was not done in time. The first certificate of a domain is waited for
     /// beyond that, up to <paramref name="certificateMilliseconds"/>.

@@ -33,6 +33,9 @@ internal sealed class RequestParser
     /// <summary>After <see cref="ParseStatus.Invalid"/>, what was wrong.</summary>
     public Refusal? Refusal { get; private set; }
 
+    /// <summary>Whether all of the bytes may stand in a request's target.</summary>
+    public static bool IsTarget(ReadOnlySpan<byte> bytes) => bytes.IndexOfAnyExcept(TargetBytes) < 0;
+
     /// <summary>Begins a new head.</summary>
     public void Reset()
     {
@@ -92,7 +95,7 @@ internal sealed class RequestParser
         if (methodEnd <= 0 || targetEnd <= methodEnd + 1 || !FieldLine.IsToken(line[..methodEnd]))
             return BadRequestLine;
         var target = line[(methodEnd + 1)..targetEnd];
-        if (target.IndexOfAnyExcept(TargetBytes) >= 0)
+        if (!IsTarget(target))
             return BadRequestLine;
         if (ParseVersion(head, line[(targetEnd + 1)..]) is { } refusal)
             return refusal;

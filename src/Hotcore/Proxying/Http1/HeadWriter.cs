@@ -1,7 +1,7 @@
 using Hotcore.Http;
 using Hotcore.Loops;
 
-namespace Hotcore.Proxying;
+namespace Hotcore.Proxying.Http1;
 
 /// <summary>
 /// Writes heads as they leave hotcore: the request as the upstream gets it, the response as an HTTP/1 client gets it. Field
@@ -42,12 +42,10 @@ internal static class HeadWriter
         SendBuffer output, ResponseHead response, BodyFraming framing, ReadOnlySpan<byte> connection)
     {
         WriteStatusLine(output, response);
-        // Content-Length must not stand beside chunked, nor in 1xx and 204 (RFC 9110 8.6).
-        var dropsLength = framing == BodyFraming.Chunked || response.IsInterim || response.Status == 204;
         var run = new LineRun(output, response.Fields);
         foreach (ref readonly var field in response.Fields.Fields)
         {
-            if ((dropsLength && field.Known == KnownField.ContentLength)
+            if ((response.ForbidsLength && field.Known == KnownField.ContentLength)
                 || HopByHopFields.Covers(response.Fields, field, response.HasConnectionFields))
                 run.Skip();
             else
@@ -69,8 +67,7 @@ internal static class HeadWriter
         output.Append("0\r\n"u8);
         foreach (ref readonly var field in trailers.Fields)
         {
-            // Framing, routing and the forwarded fields belong into a head; in a trailer they are an attack (RFC 9110 6.5.1).
-            if (field.Known == KnownField.Other)
+            if (HopByHopFields.PassesAsTrailer(field))
                 output.Append(trailers.Line(field));
         }
 

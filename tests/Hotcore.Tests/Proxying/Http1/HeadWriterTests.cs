@@ -3,7 +3,7 @@ using Hotcore.Http;
 using Hotcore.Http.Http1;
 using Xunit;
 
-namespace Hotcore.Proxying;
+namespace Hotcore.Proxying.Http1;
 
 public sealed class HeadWriterTests
 {

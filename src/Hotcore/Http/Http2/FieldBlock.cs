@@ -1,0 +1,204 @@
+using System.Buffers;
+using Hotcore.Http.Http1;
+
+namespace Hotcore.Http.Http2;
+
+/// <summary>How the reading of a field block ended.</summary>
+internal enum FieldBlockStatus
+{
+    /// <summary>All of it is well-formed.</summary>
+    Complete,
+
+    /// <summary>A field in it may not be there or not look so: the message is malformed (RFC 9113 8.1.1).</summary>
+    Malformed,
+
+    /// <summary>It is larger than a message's fields may be; the decoding state is intact.</summary>
+    TooLarge,
+
+    /// <summary>It cannot be decoded, and so nothing behind it: COMPRESSION_ERROR.</summary>
+    Undecodable,
+
+    /// <summary>It unpacks to so much that whoever sent it means harm.</summary>
+    Bomb,
+}
+
+/// <summary>Where the value of a pseudo-field stands (RFC 9113 8.3); absent where the length is -1.</summary>
+internal readonly record struct PseudoField(int Start, int Length)
+{
+    public static PseudoField Absent => new(0, -1);
+
+    public bool IsAbsent => Length < 0;
+}
+
+/// <summary>
+/// One field block, decoded into lines as HTTP/1.1 would write them, and checked as far as all messages share it
+/// (RFC 9113 8.2, 8.3). One for each connection that reads, used for block after block; the lines live in an array of the
+/// caller's.
+/// </summary>
+internal sealed class FieldBlock
+{
+    /// <summary>For all fields but the pseudo-fields, counted as RFC 9113 6.5.2 does.</summary>
+    public const int MostSectionBytes = 32 * 1024;
+
+    /// <summary>An array of this size holds every block that is not too large, and what is made of it.</summary>
+    public const int ScratchBytes = 128 * 1024;
+
+    private const int MostPathBytes = RequestParser.MostRequestLineBytes;
+    private const int OverheadOfOne = 32;
+    private const int MostDecodedBytes = 256 * 1024;
+
+    private static readonly SearchValues<byte> NameBytes =
+        SearchValues.Create("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz"u8);
+
+    private bool _isMalformed;
+    private bool _hasRegularFields;
+    private int _sectionBytes;
+    private int _decodedBytes;
+
+    public PseudoField Method { get; private set; }
+
+    public PseudoField Scheme { get; private set; }
+
+    public PseudoField Authority { get; private set; }
+
+    public PseudoField Path { get; private set; }
+
+    public PseudoField Protocol { get; private set; }
+
+    public PseudoField Status { get; private set; }
+
+    /// <summary>The path alone is too long; beside <see cref="FieldBlockStatus.TooLarge"/>.</summary>
+    public bool HasLongPath { get; private set; }
+
+    /// <summary>How much of the array is used.</summary>
+    public int Length { get; private set; }
+
+    public bool HasPseudoFields =>
+        !(Method.IsAbsent && Scheme.IsAbsent && Authority.IsAbsent && Path.IsAbsent && Protocol.IsAbsent && Status.IsAbsent);
+
+    /// <summary>
+    /// Reads a whole block into <paramref name="scratch"/>, of <see cref="ScratchBytes"/>; <paramref name="fields"/> gets the
+    /// regular fields. Whatever is wrong, the block is decoded to its end, because the decoding state goes on.
+    /// </summary>
+    public FieldBlockStatus Read(HpackDecoder hpack, ReadOnlySpan<byte> block, byte[] scratch, FieldSection fields)
+    {
+        Clear();
+        fields.Clear();
+        fields.Attach(scratch, 0);
+        hpack.Begin();
+        var isTooLarge = false;
+        var position = 0;
+        while (true)
+        {
+            // Half of the array is for the lines; the rest for what is made of them.
+            var status = hpack.DecodeLine(block, ref position, scratch.AsSpan(Length, ScratchBytes / 2), out var line);
+            if (status == HpackStatus.End)
+                break;
+            if (status == HpackStatus.Invalid)
+                return FieldBlockStatus.Undecodable;
+            _decodedBytes += line.Length;
+            if (status == HpackStatus.TooLong || _decodedBytes > MostDecodedBytes)
+                return FieldBlockStatus.Bomb;
+            if (isTooLarge)
+                continue;
+            Take(scratch, line, fields, ref isTooLarge);
+            Length += line.Length;
+            isTooLarge |= Length > ScratchBytes / 2;
+        }
+
+        return _isMalformed ? FieldBlockStatus.Malformed
+            : isTooLarge ? FieldBlockStatus.TooLarge
+            : FieldBlockStatus.Complete;
+    }
+
+    /// <summary>Adds a line that the block did not hold, as if it had; for what HTTP/1.1 wants to see.</summary>
+    public void AddLine(byte[] scratch, FieldSection fields, ReadOnlySpan<byte> name, ReadOnlySpan<byte> value)
+    {
+        var target = scratch.AsSpan(Length);
+        name.CopyTo(target);
+        ": "u8.CopyTo(target[name.Length..]);
+        value.CopyTo(target[(name.Length + 2)..]);
+        "\r\n"u8.CopyTo(target[(name.Length + 2 + value.Length)..]);
+        var line = new HpackLine(name.Length, value.Length);
+        if (!fields.TryAdd(ToField(line, FieldNames.Identify(name))))
+            throw new InvalidOperationException("A line was added to a section that is full.");
+        Length += line.Length;
+    }
+
+    private void Clear()
+    {
+        (Method, Scheme, Authority, Path) = (PseudoField.Absent, PseudoField.Absent, PseudoField.Absent, PseudoField.Absent);
+        (Protocol, Status) = (PseudoField.Absent, PseudoField.Absent);
+        (_isMalformed, _hasRegularFields, HasLongPath) = (false, false, false);
+        (_sectionBytes, _decodedBytes, Length) = (0, 0, 0);
+    }
+
+    private void Take(byte[] scratch, HpackLine line, FieldSection fields, ref bool isTooLarge)
+    {
+        var name = scratch.AsSpan(Length, line.NameLength);
+        var value = scratch.AsSpan(Length + line.NameLength + 2, line.ValueLength);
+        if (line.NameLength > 0 && name[0] == ':')
+        {
+            TakePseudoField(name, line);
+            isTooLarge |= HasLongPath;
+            return;
+        }
+
+        _hasRegularFields = true;
+        _sectionBytes += line.NameLength + line.ValueLength + OverheadOfOne;
+        if (name.IsEmpty || name.IndexOfAnyExcept(NameBytes) >= 0 || !IsValue(value))
+        {
+            _isMalformed = true;
+            return;
+        }
+
+        var known = FieldNames.Identify(name);
+        _isMalformed |= IsOfAConnection(known, value);
+        isTooLarge |= _sectionBytes > MostSectionBytes || !fields.TryAdd(ToField(line, known));
+    }
+
+    /// <summary>RFC 9113 8.2.1, and no control character beside, as in HTTP/1.1.</summary>
+    private static bool IsValue(ReadOnlySpan<byte> value) =>
+        FieldLine.IsValue(value)
+        && (value.IsEmpty || (value[0] is not ((byte)' ' or (byte)'\t') && value[^1] is not ((byte)' ' or (byte)'\t')));
+
+    /// <summary>RFC 9113 8.2.2: what belongs to a connection of HTTP/1.1 has no place here.</summary>
+    private static bool IsOfAConnection(KnownField known, ReadOnlySpan<byte> value) => known switch
+    {
+        KnownField.Connection or KnownField.KeepAlive or KnownField.ProxyConnection or KnownField.TransferEncoding
+            or KnownField.Upgrade => true,
+        KnownField.TE => !value.SequenceEqual("trailers"u8),
+        _ => false,
+    };
+
+    private void TakePseudoField(ReadOnlySpan<byte> name, HpackLine line)
+    {
+        var value = new PseudoField(Length + line.NameLength + 2, line.ValueLength);
+        var isAllowed = !_hasRegularFields;
+        if (name.SequenceEqual(":method"u8))
+            (isAllowed, Method) = (isAllowed && Method.IsAbsent, value);
+        else if (name.SequenceEqual(":scheme"u8))
+            (isAllowed, Scheme) = (isAllowed && Scheme.IsAbsent, value);
+        else if (name.SequenceEqual(":authority"u8))
+            (isAllowed, Authority) = (isAllowed && Authority.IsAbsent, value);
+        else if (name.SequenceEqual(":path"u8))
+            (isAllowed, Path, HasLongPath) = (isAllowed && Path.IsAbsent, value, value.Length > MostPathBytes);
+        else if (name.SequenceEqual(":protocol"u8))
+            (isAllowed, Protocol) = (isAllowed && Protocol.IsAbsent, value);
+        else if (name.SequenceEqual(":status"u8))
+            (isAllowed, Status) = (isAllowed && Status.IsAbsent, value);
+        else
+            isAllowed = false;
+        _isMalformed |= !isAllowed;
+    }
+
+    private Field ToField(HpackLine line, KnownField known) => new()
+    {
+        LineStart = Length,
+        LineEnd = Length + line.Length,
+        NameLength = (short)line.NameLength,
+        ValueStart = Length + line.NameLength + 2,
+        ValueLength = line.ValueLength,
+        Known = known,
+    };
+}

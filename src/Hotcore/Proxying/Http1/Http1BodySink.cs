@@ -1,0 +1,95 @@
+using Hotcore.Http;
+using Hotcore.Loops;
+
+namespace Hotcore.Proxying.Http1;
+
+/// <summary>
+/// Puts a body into the framing of an HTTP/1.1 message: chunked, or as it is, after a length or until the connection ends.
+/// Connection and buffer stay their owner's. Lives as long as they do, and is begun anew for each message.
+/// </summary>
+internal sealed class Http1BodySink(long silenceMilliseconds) : BodySink
+{
+    /// <summary>Room that a chunk's own framing needs in the send buffer: size, two line ends.</summary>
+    private const int ChunkOverhead = 16;
+
+    private Connection? _connection;
+    private SendBuffer? _output;
+    private long _silenceMilliseconds;
+    private bool _isChunked;
+    private bool _isTunnel;
+
+    public override bool IsOpen => !_connection!.IsClosed;
+
+    /// <summary>Begins a body behind the head that is in <paramref name="output"/>.</summary>
+    public void Begin(Connection connection, SendBuffer output, bool isChunked)
+    {
+        (_connection, _output, _isChunked, _isTunnel) = (connection, output, isChunked, false);
+        _silenceMilliseconds = silenceMilliseconds;
+    }
+
+    /// <summary>What follows is no HTTP any more: bytes as they are, and the end of them is the end of sending.</summary>
+    public void BeginTunnel(Connection connection, SendBuffer output)
+    {
+        Begin(connection, output, isChunked: false);
+        (_silenceMilliseconds, _isTunnel) = (Timeouts.None, true);
+    }
+
+    public override LoopTask<bool> SendAsync(ReadOnlyMemory<byte> content)
+    {
+        if (content.Length + ChunkOverhead <= _output!.Room)
+        {
+            Gather(content.Span);
+            return new LoopTask<bool>(true);
+        }
+
+        return _isChunked ? SendChunksAsync(content) : SendDirectlyAsync(content);
+    }
+
+    public override LoopTask<bool> FlushAsync() => _output!.FlushAsync(_connection!, _silenceMilliseconds);
+
+    public override LoopTask<bool> EndAsync(FieldSection trailers)
+    {
+        if (_isTunnel)
+            return EndTunnelAsync();
+        if (_isChunked)
+            HeadWriter.WriteLastChunk(_output!, trailers);
+        return FlushAsync();
+    }
+
+    private async LoopTask<bool> EndTunnelAsync()
+    {
+        var isSent = await FlushAsync();
+        _connection!.FinishSending();
+        return isSent;
+    }
+
+    private void Gather(ReadOnlySpan<byte> content)
+    {
+        if (_isChunked)
+        {
+            _output!.AppendHexadecimal(content.Length);
+            _output.Append("\r\n"u8);
+        }
+
+        _output!.Append(content);
+        if (_isChunked)
+            _output.Append("\r\n"u8);
+    }
+
+    private async LoopTask<bool> SendChunksAsync(ReadOnlyMemory<byte> content)
+    {
+        while (content.Length > 0)
+        {
+            if (_output!.Room <= ChunkOverhead && !await FlushAsync())
+                return false;
+            var piece = Math.Min(content.Length, _output.Room - ChunkOverhead);
+            Gather(content.Span[..piece]);
+            content = content[piece..];
+        }
+
+        return true;
+    }
+
+    private async LoopTask<bool> SendDirectlyAsync(ReadOnlyMemory<byte> content) =>
+        await FlushAsync() && await _connection!.SendAsync(content, _silenceMilliseconds);
+}

@@ -1,0 +1,165 @@
+using Hotcore.Http.Http1;
+using Hotcore.Loops;
+
+namespace Hotcore.Proxying.Http1;
+
+/// <summary>
+/// A client's HTTP/1 requests, one after another. Between requests it holds no buffer and no exchange.
+/// </summary>
+internal sealed class Http1Session : ClientSession
+{
+    private const int RequestsPerTurn = 64;
+
+    private readonly HalfClosedDeadline _halfClosed;
+    private Http1Exchange? _exchange;
+    private bool _isTunnel;
+    private bool _hasServed;
+    private bool _lingers;
+
+    public Http1Session(ClientConnection client)
+    {
+        Client = client;
+        _halfClosed = new HalfClosedDeadline(this);
+    }
+
+    public ClientConnection Client { get; }
+
+    public override bool MustLinger => _lingers;
+
+    public override async LoopTask RunAsync()
+    {
+        var turn = 0;
+        try
+        {
+            while (await WaitForRequestAsync() && await ServeRequestAsync())
+            {
+                _hasServed = true;
+                // One client's requests that are there already must not keep the others waiting.
+                if (++turn % RequestsPerTurn == 0)
+                    await Client.Connection.Loop.YieldAsync();
+            }
+        }
+        finally
+        {
+            Client.Connection.Loop.Timers.Remove(_halfClosed);
+        }
+    }
+
+    /// <summary>From now on the connection lives as long as both its ends do.</summary>
+    public void BeginTunnel()
+    {
+        _isTunnel = true;
+        Client.Connection.Loop.Timers.Remove(_halfClosed);
+    }
+
+    /// <summary>The client is still sending when its last answer is complete.</summary>
+    public void LingersAtEnd() => _lingers = true;
+
+    public override void Abandon() => _exchange?.Abandon();
+
+    /// <summary>
+    /// One that was accepted just now, or is in the middle of a head, has a moment left to say what it came for.
+    /// </summary>
+    public override void Drain()
+    {
+        if (Client.IsIdle && _hasServed)
+            Client.End();
+        else if (Client.IsIdle || _exchange?.HasHead == false)
+            Client.HurryUp();
+    }
+
+    public override void NoticeInput()
+    {
+        // Another request, or the client's end, while an answer is on its way.
+        if (_exchange is null || _isTunnel)
+            return;
+        if (Client.Connection.IsBroken)
+            _exchange.Abandon();
+        else if (Client.Connection.PeerHasFinished)
+            _halfClosed.Begin();
+    }
+
+    private LoopTask<bool> WaitForRequestAsync()
+    {
+        if (_hasServed && Client.Loop.IsDraining && Client.Input.IsEmpty)
+            return new LoopTask<bool>(false);
+        return Client.WaitForInputAsync(_hasServed ? Timeouts.IdleClient : Timeouts.RequestHead);
+    }
+
+    private async LoopTask<bool> ServeRequestAsync()
+    {
+        var exchange = _exchange = Client.Loop.Http1Exchanges.Rent();
+        exchange.Begin(this);
+        if (Client.Connection.PeerHasFinished)
+            _halfClosed.Begin();
+        try
+        {
+            var staysOpen = await ReceiveHeadAsync(exchange) && await Client.Loop.Router.ServeAsync(exchange);
+            Client.Loop.Http1Exchanges.Return(exchange);
+            return staysOpen;
+        }
+        finally
+        {
+            exchange.Upstream?.Close(); // After a fault; an exchange that ended well has settled it.
+            _exchange = null;
+            Timers.Clear(_halfClosed);
+        }
+    }
+
+    /// <summary>Receives the rest of the head; false when there is none to serve, and the client was told why.</summary>
+    private async LoopTask<bool> ReceiveHeadAsync(Http1Exchange exchange)
+    {
+        while (true)
+        {
+            var status = exchange.ParseHead(Client.Input);
+            if (status == ParseStatus.Complete)
+                return true;
+            if (status == ParseStatus.Invalid)
+                return await RefuseAsync(exchange, ErrorPage.Refused(exchange.Refusal));
+            var received = Client.Input.FillFrom(Client.Connection);
+            if (received is 0 or Connection.Failed)
+                return false;
+            if (received != Connection.WouldBlock)
+                continue;
+            var patience = Math.Max(0, exchange.BeganAt + Timeouts.RequestHead - Client.Connection.Loop.NowMilliseconds);
+            if (await Client.Connection.Readable.WaitAsync(patience) == WaitResult.TimedOut)
+                return !IsLeftover() && await RefuseAsync(exchange, ErrorPage.TooSlow);
+        }
+    }
+
+    /// <summary>All there is, is the empty line that some clients send behind a body: nothing that wants an answer.</summary>
+    private bool IsLeftover() => "\r\n"u8.StartsWith(Client.Input.Unread);
+
+    private static async LoopTask<bool> RefuseAsync(Http1Exchange exchange, ErrorPage page)
+    {
+        await exchange.AnswerAsync(page);
+        return false;
+    }
+
+    /// <summary>
+    /// A client that finished sending may be gone, or may still read: only a send would tell. It may wait for its answer to
+    /// begin for as long as any other (the kernel's keep-alive finds out about one that is gone); when an answer that has begun
+    /// then makes no progress for a while, an event stream say, it counts as gone.
+    /// </summary>
+    private sealed class HalfClosedDeadline(Http1Session session) : Deadline
+    {
+        private long _sentBefore;
+
+        public void Begin()
+        {
+            var connection = session.Client.Connection;
+            _sentBefore = connection.SentBytes;
+            connection.Loop.Timers.Set(this, connection.Loop.NowMilliseconds + Timeouts.HalfClosedClient);
+        }
+
+        internal override void OnDue()
+        {
+            if (session._exchange is not { } exchange)
+                return;
+            if (exchange.HasBegunAnswer && session.Client.Connection.SentBytes == _sentBefore)
+                exchange.Abandon();
+            else
+                Begin();
+        }
+    }
+}

@@ -1,0 +1,161 @@
+using Hotcore.Http;
+using Hotcore.Http.Http2;
+using Hotcore.Loops;
+
+namespace Hotcore.Proxying.Http2;
+
+/// <summary>
+/// One exchange's stream on an HTTP/2 connection to an app. Owns the stream, and the buffers of the heads that were received.
+/// </summary>
+internal sealed class Http2Upstream : Upstream, IHttp2StreamOwner
+{
+    /// <summary>Interim heads that nobody has taken yet; an app that sends more has lost its way.</summary>
+    private const int MostHeads = 16;
+
+    private readonly Http2UpstreamConnection _connection;
+    private readonly Queue<(ResponseHead Head, byte[] Lines)> _heads = new(1);
+    private readonly Readiness _headReceived;
+    private byte[]? _linesInUse;
+    private Exchange? _exchange;
+    private bool _hasFinalHead;
+    private bool _isClosed;
+
+    public Http2Upstream(UpstreamPort port, Http2UpstreamConnection connection, EventLoop loop)
+        : base(port)
+    {
+        _connection = connection;
+        _headReceived = new Readiness(loop);
+        Stream = new Http2Stream(loop);
+    }
+
+    public Http2Stream Stream { get; }
+
+    public override BodySink RequestBody => Stream.Sink;
+
+    public override BodySource ResponseBody => Stream.Source;
+
+    public override ErrorCode ResetCode => Stream.ResetCode;
+
+    private BufferPool Buffers => Stream.Connection.Connection.Loop.Buffers;
+
+    public override void BeginRequest(Exchange exchange)
+    {
+        _exchange = exchange;
+        Stream.Sink.Begin(EncodeRequest, Timeouts.SilentUpstream);
+    }
+
+    /// <summary>A whole field block came on the stream: a head, or the trailers.</summary>
+    public FieldBlockStatus ReceiveBlock(ReadOnlySpan<byte> block, bool endsStream)
+    {
+        var scratch = _connection.Scratch;
+        var head = new ResponseHead();
+        var status = _connection.Decode(block, head.Fields);
+        if (status is FieldBlockStatus.Undecodable or FieldBlockStatus.Bomb)
+            return status;
+        var lines = scratch.Bytes.AsSpan(0, scratch.Block.Length);
+        if (status != FieldBlockStatus.Complete || Stream.RemoteHasEnded || _heads.Count == MostHeads)
+            Stream.Fail(ErrorCode.ProtocolError);
+        else if (_hasFinalHead && endsStream && !scratch.Block.HasPseudoFields)
+            Stream.ReceiveTrailers(head.Fields, lines);
+        else if (_hasFinalHead || _exchange is null
+            || !Http2ResponseRules.Apply(scratch.Block, scratch.Bytes, head, endsStream, _exchange.AnswersHead))
+            Stream.Fail(ErrorCode.ProtocolError);
+        else
+            ReceiveHead(head, lines, endsStream);
+        return FieldBlockStatus.Complete;
+    }
+
+    public override async LoopTask<HeadResult> ReceiveHeadAsync(Exchange exchange)
+    {
+        while (_heads.Count == 0)
+        {
+            if (Stream.IsReset)
+                return ResultOfReset();
+            _headReceived.IsSet = false;
+            _ = await _headReceived.WaitAsync(Timeouts.None);
+        }
+
+        ReleaseLines();
+        (var head, _linesInUse) = _heads.Dequeue();
+        exchange.Response.CopyFrom(head);
+        return HeadResult.Complete;
+    }
+
+    public override void BeginBody(ResponseHead response) => Stream.Source.Begin(Timeouts.SilentUpstream);
+
+    public override void BeginTunnel() =>
+        throw new InvalidOperationException("An upgrade goes to an app that speaks HTTP/1.1.");
+
+    public override bool IsReusable(ResponseHead response) =>
+        Stream.LocalHasEnded && Stream.RemoteHasEnded && !Stream.IsReset;
+
+    public override void Return() => Close();
+
+    public override void DistrustSiblings() => Port.CloseIdle();
+
+    public override void Break()
+    {
+        Stream.Reset(ErrorCode.Cancel);
+        _headReceived.Cancel();
+    }
+
+    public override void Abort() => Break();
+
+    public override void Close()
+    {
+        if (_isClosed)
+            return;
+        _isClosed = true;
+        Break();
+        ReleaseLines();
+        foreach (var (_, lines) in _heads)
+            Buffers.Return(lines);
+        _heads.Clear();
+        _connection.CloseStream(this);
+    }
+
+    public void StreamBroke() => _headReceived.Cancel();
+
+    private void ReceiveHead(ResponseHead head, ReadOnlySpan<byte> lines, bool endsStream)
+    {
+        var kept = lines.Length <= BufferPool.SmallBytes ? Buffers.RentSmall() : Buffers.RentLarge();
+        lines.CopyTo(kept);
+        head.Fields.Attach(kept, 0);
+        _heads.Enqueue((head, kept));
+        _hasFinalHead = !head.IsInterim;
+        if (_hasFinalHead && head.Framing == BodyFraming.Length)
+            Stream.Expect(head.ContentLength);
+        if (endsStream)
+            Stream.EndRemote();
+        _headReceived.Signal();
+    }
+
+    /// <summary>
+    /// Refused or gone before it answered, which is as with a connection that died; or called off by the app. What the app got
+    /// wrong is no answer.
+    /// </summary>
+    private HeadResult ResultOfReset() =>
+        Stream.IsFaulty ? HeadResult.Malformed
+        : Stream.ResetCode is ErrorCode.RefusedStream ? HeadResult.Died
+        : HeadResult.CalledOff;
+
+    private int EncodeRequest(byte[] scratch)
+    {
+        var lines = new SendBuffer(Buffers);
+        try
+        {
+            return FieldEncoder.EncodeRequest(scratch, _exchange!.Request, _exchange.Client.Forwarded, lines);
+        }
+        finally
+        {
+            lines.Release();
+        }
+    }
+
+    private void ReleaseLines()
+    {
+        if (_linesInUse is not null)
+            Buffers.Return(_linesInUse);
+        _linesInUse = null;
+    }
+}
