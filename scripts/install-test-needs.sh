@@ -2,22 +2,21 @@
 # Installs what the end-to-end tests and the benchmark need and this machine lacks. Costs nothing when all is there.
 set -euo pipefail
 
-# What is needed, as command:package of Debian and Ubuntu; a file stands for what is no command.
+# What is needed, as command:package of Debian and Ubuntu.
 needs=(nginx:nginx-light haproxy:haproxy wrk:wrk curl:curl python3:python3 node:nodejs ip:iproute2 ps:procps prlimit:util-linux
     pebble:pebble pebble-challtestsrv:pebble
     openssl:openssl mkcert:mkcert certutil:libnss3-tools update-ca-certificates:ca-certificates
-    chromium:chromium testssl:testssl.sh nghttp:nghttp2-client h2load:nghttp2-client
-    /usr/lib/python3/dist-packages/h2/connection.py:python3-h2)
+    chromium:chromium testssl:testssl.sh nghttp:nghttp2-client h2load:nghttp2-client)
 
 # The same for modules of Debian's own Python, which python3 on the PATH need not be.
-modules=(hpack:python3-hpack)
+modules=(hpack:python3-hpack h2:python3-h2)
 
 # Where Debian keeps nginx and ip, and a user's PATH often does not look.
 PATH=$PATH:/usr/sbin:/sbin
 
 missing=()
 for need in "${needs[@]}"; do
-    command -v "${need%%:*}" >/dev/null || [ -e "${need%%:*}" ] || missing+=("${need##*:}")
+    command -v "${need%%:*}" >/dev/null || missing+=("${need##*:}")
 done
 for module in "${modules[@]}"; do
     /usr/bin/python3 -c "import ${module%%:*}" 2>/dev/null || missing+=("${module##*:}")
