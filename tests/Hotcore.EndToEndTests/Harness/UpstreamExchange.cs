@@ -200,9 +200,10 @@ internal sealed class Http1Request(UpstreamConnection connection, MessageHead he
 
 internal sealed class Http2Request(HttpContext context) : UpstreamExchange
 {
-    public override string Path => context.Request.Path;
+    // Taken at once: after its end Kestrel has forgotten the request.
+    public override string Path { get; } = context.Request.Path;
 
-    public override Fields Fields => FieldsOf(context.Request.Headers);
+    public override Fields Fields { get; } = FieldsOf(context.Request.Headers);
 
     public override Fields Trailers =>
         FieldsOf(context.Features.GetRequiredFeature<IHttpRequestTrailersFeature>().Trailers);
