@@ -216,7 +216,9 @@ internal sealed class Http2Exchange : ClientExchange
     public override void Reset()
     {
         _given.Cancel();
-        _response?.Dispose();
+        // An answer that has begun is no longer the token's, read or not.
+        if (_answer.IsCompletedSuccessfully)
+            _answer.Result.Dispose();
     }
 
     public override async ValueTask DisposeAsync()
