@@ -461,15 +461,45 @@ public class Http2SlowReaders(SharedHotcore shared) : HotcoreTest(shared)
     }
 
     [Theory]
-    [InlineData(ClientKind.Http2, UpstreamKind.Http1)]
-    [InlineData(ClientKind.Http2OverTls, UpstreamKind.Http1)]
-    [InlineData(ClientKind.Http1, UpstreamKind.Http2)]
-    [InlineData(ClientKind.Http2, UpstreamKind.Http2)]
-    public async Task A_stream_that_nobody_reads_does_not_hold_up_the_others_of_its_connection(
+    [MemberData(nameof(Pair.All), MemberType = typeof(Pair))]
+    public async Task An_answer_that_ends_before_its_question_waits_for_a_client_that_reads_late(
         ClientKind client, UpstreamKind upstream)
+    {
+        var answer = RandomNumberGenerator.GetBytes(16_000_000);
+        await using var pair = await Pair.Open(Hotcore, client, upstream);
+        var (asked, accepted) = await pair.BeginAndAccept();
+        await asked.Send("a beginning"u8.ToArray());
+        await accepted.ReadExactly("a beginning".Length);
+
+        await accepted.SendHead();
+        Assert.Equal(200, await asked.ReadStatus());
+        // RFC 9113 8.1: an HTTP/2 upstream then resets its stream with NO_ERROR, which takes nothing of the answer away.
+        var answering = Task.Run(async () =>
+        {
+            await accepted.Send(answer);
+            await accepted.End();
+        });
+        await Task.WhenAny(answering, Wait.ToSeeThatNothingHappens());
+        await Wait.ToSeeThatNothingHappens();
+
+        Assert.Equal(answer, await asked.ReadBody());
+        await answering;
+    }
+
+    [Theory]
+    [InlineData(ClientKind.Http2, UpstreamKind.Http1, true)]
+    [InlineData(ClientKind.Http2OverTls, UpstreamKind.Http1, true)]
+    [InlineData(ClientKind.Http1, UpstreamKind.Http2, true)]
+    [InlineData(ClientKind.Http1, UpstreamKind.Http2, false)]
+    [InlineData(ClientKind.Http2, UpstreamKind.Http2, true)]
+    [InlineData(ClientKind.Http2, UpstreamKind.Http2, false)]
+    public async Task A_stream_that_nobody_reads_does_not_hold_up_the_others_of_its_connection(
+        ClientKind client, UpstreamKind upstream, bool haveQuestionsEnded)
     {
         await using var pair = await Pair.Open(Hotcore, client, upstream);
         var (slow, acceptedSlow) = await pair.BeginAndAccept("/slow");
+        if (haveQuestionsEnded)
+            await slow.End();
         await acceptedSlow.SendHead();
         Assert.Equal(200, await slow.ReadStatus());
         var sent = 0L;
@@ -483,6 +513,8 @@ public class Http2SlowReaders(SharedHotcore shared) : HotcoreTest(shared)
         await Wait.UntilItStandsStill(() => sent, StandStill);
 
         var (asked, accepted) = await pair.BeginAndAccept("/other");
+        if (haveQuestionsEnded)
+            await asked.End();
         await accepted.SendHead();
         var answer = RandomNumberGenerator.GetBytes(1_000_000);
         var answeringToo = Task.Run(async () =>
