@@ -26,7 +26,8 @@ internal sealed class AcmeHttps : Https
         var records = new RenewalRecords(folder, log);
         var boards = new ChallengeBoards(Challenges, tlsChallenges, clock);
         _client = new AcmeClient(settings, folder, boards, clock, log);
-        _authority = new CertificateAuthority(_client.IssueAsync, _client.FetchWindowAsync, records, clock, log);
+        _authority = new CertificateAuthority(
+            _client.IssueAsync, _client.FetchWindowAsync, settings.IsPublic, records, clock, log);
         var parts = new RenewalParts(store, records, _authority, Publish, clock, log);
         _renewal = new CertificateRenewal(parts, () => mappings.Snapshot);
         Selector.Origin = _renewal;

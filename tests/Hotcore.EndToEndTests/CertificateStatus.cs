@@ -158,6 +158,22 @@ public partial class CertificateStatus
         await Assert.ThrowsAnyAsync<Exception>(() => hotcore.ConnectTls(domain, authority.Trusted));
     }
 
+    [Theory]
+    [InlineData("wiki.internal")]
+    [InlineData("app.localhost")]
+    public async Task A_CA_that_the_owner_named_is_asked_for_names_that_no_public_one_certifies(string domain)
+    {
+        await using var pebble = new Pebble();
+        await using var hotcore = await RunningHotcore.Start(new StartOptions { Acme = pebble.Acme });
+        await using var app = TestUpstream.Repeating();
+        await pebble.Start(hotcore);
+
+        await hotcore.Add(domain, app.Port);
+        await hotcore.UntilCertificateIs("valid", domain);
+
+        Assert.Equal("GET /", (await hotcore.GetTls(domain, pebble.Trusted)).Text);
+    }
+
     [Fact]
     public async Task An_unusable_file_of_roots_is_one_clear_message_at_the_start()
     {

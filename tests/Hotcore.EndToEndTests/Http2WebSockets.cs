@@ -1,279 +1,195 @@
-using System.Net;
-using System.Net.WebSockets;
 using System.Security.Cryptography;
 using System.Text;
+using static Hotcore.EndToEndTests.Harness.Http2Error;
+using static Hotcore.EndToEndTests.Harness.Http2Frame;
 
 namespace Hotcore.EndToEndTests;
 
-/// <summary>WebSockets over HTTP/2 (RFC 8441) become an HTTP/1.1 Upgrade at the upstream. The client is .NET's own.</summary>
+/// <summary>RFC 8441: a WebSocket on a stream of HTTP/2, which the upstream sees as an upgrade.</summary>
 public class Http2WebSockets(SharedHotcore shared) : HotcoreTest(shared)
 {
-    public static TheoryData<bool> WithoutAndWithTls => [false, true];
-
-    [Theory]
-    [MemberData(nameof(WithoutAndWithTls))]
-    public async Task Messages_of_up_to_1_MB_come_back_byte_for_byte(bool isTls)
-    {
-        await using var upstream = TestUpstream.Serving(WebSocketMessages.Echo);
-        var domain = await Hotcore.AddNewDomain(upstream.Port);
-        using var client = await Connect(domain, isTls: isTls);
-
-        var received = new byte[WebSocketMessages.MostBytes + 1];
-        foreach (var length in new[] { 0, 1, 125, 126, 65_535, 65_536, 300_000, WebSocketMessages.MostBytes })
-        {
-            var message = RandomNumberGenerator.GetBytes(length);
-            await client.SendAsync(message, WebSocketMessageType.Binary, true, default);
-            Assert.Equal(length, await Wait.For(WebSocketMessages.Read(client, received), "a message"));
-            Assert.True(received.AsSpan(0, length).SequenceEqual(message), $"a message of {length} bytes differs");
-        }
-
-        await Wait.For(client.CloseAsync(WebSocketCloseStatus.NormalClosure, "bye", default), "the closing handshake");
-        Assert.Equal("done", client.CloseStatusDescription);
-    }
-
     [Fact]
-    public async Task The_upstream_sees_an_upgrade_of_HTTP_1_1()
-    {
-        await using var upstream = TestUpstream.Serving(WebSocketMessages.Echo);
-        var domain = await Hotcore.AddNewDomain(upstream.Port);
-
-        using var client = await Connect(domain, "/chat?room=1", options =>
-        {
-            options.SetRequestHeader("Origin", "https://app.example.com");
-            options.SetRequestHeader("Cookie", "a=1; b=2");
-        }, isTls: true);
-
-        var request = Assert.Single(upstream.Requests);
-        Assert.Equal("GET /chat?room=1 HTTP/1.1", request.Head.StartLine);
-        Assert.Equal("websocket", request.Fields["Upgrade"]);
-        Assert.Equal("upgrade", request.Fields["Connection"], ignoreCase: true);
-        Assert.Equal("13", request.Fields["Sec-WebSocket-Version"]);
-        // RFC 6455 4.1: 16 bytes in base64.
-        Assert.Equal(16, Convert.FromBase64String(request.Fields["Sec-WebSocket-Key"]!).Length);
-        Assert.StartsWith(domain, request.Fields["Host"]);
-        Assert.Equal("https://app.example.com", request.Fields["Origin"]);
-        Assert.Equal("a=1; b=2", request.Fields["Cookie"]);
-        Assert.Equal("https", request.Fields["X-Forwarded-Proto"]);
-        Assert.Equal(Harness.Framing.None, request.Framing);
-        Assert.DoesNotContain(request.Fields, field => field.Name.Contains(':') || field.Name == "protocol");
-    }
-
-    [Fact]
-    public async Task Every_WebSocket_has_a_key_of_its_own()
-    {
-        await using var upstream = TestUpstream.Serving(WebSocketMessages.Echo);
-        var domain = await Hotcore.AddNewDomain(upstream.Port);
-        using var first = await Connect(domain);
-        using var second = await Connect(domain);
-
-        Assert.Equal(2, upstream.Requests.Select(request => request.Fields["Sec-WebSocket-Key"]).Distinct().Count());
-    }
-
-    [Fact]
-    public async Task A_subprotocol_is_agreed_between_the_ends()
-    {
-        await using var upstream = TestUpstream.Serving(async connection =>
-        {
-            await Switch(connection, await connection.ExpectRequest(), "Sec-WebSocket-Protocol: chat.v2\r\n");
-            await connection.ExpectEnd();
-        });
-        var domain = await Hotcore.AddNewDomain(upstream.Port);
-
-        using var client = await Connect(domain, "/", options =>
-        {
-            options.AddSubProtocol("chat.v1");
-            options.AddSubProtocol("chat.v2");
-        });
-
-        Assert.Equal("chat.v2", client.SubProtocol);
-        Assert.Equal("chat.v1, chat.v2", string.Join(", ", Assert.Single(upstream.Requests).Fields.Values("Sec-WebSocket-Protocol")));
-    }
-
-    [Fact]
-    public async Task A_refusal_of_the_upstream_reaches_the_client()
-    {
-        await using var upstream = TestUpstream.Answering(_ => "HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno");
-        var domain = await Hotcore.AddNewDomain(upstream.Port);
-
-        Assert.Equal(HttpStatusCode.Forbidden, await Refused(domain));
-    }
-
-    [Fact]
-    public async Task An_upstream_that_answers_200_has_not_switched()
-    {
-        // A 200 would be the yes of HTTP/2 (RFC 8441 5); from HTTP/1.1 only a 101 is.
-        await using var upstream = TestUpstream.Answering(_ => Answers.Ok("an ordinary page"));
-        var domain = await Hotcore.AddNewDomain(upstream.Port);
-
-        Assert.NotEqual(HttpStatusCode.OK, await Refused(domain));
-    }
-
-    [Fact]
-    public async Task Bytes_that_come_with_the_101_reach_the_client()
-    {
-        await using var upstream = TestUpstream.Serving(async connection =>
-        {
-            // A text message of RFC 6455 5.7, unmasked.
-            await Switch(connection, await connection.ExpectRequest(), "", "\u0081\u0005Hello");
-            await connection.ExpectEnd();
-        });
-        var domain = await Hotcore.AddNewDomain(upstream.Port);
-        using var client = await Connect(domain);
-
-        var received = new byte[100];
-        Assert.Equal(5, await Wait.For(WebSocketMessages.Read(client, received), "the message"));
-        Assert.Equal("Hello", Encoding.ASCII.GetString(received, 0, 5));
-    }
-
-    [Fact]
-    public async Task Many_share_one_connection_with_ordinary_requests()
-    {
-        const int sockets = 30;
-        await using var upstream = TestUpstream.Serving(async connection =>
-        {
-            if (await connection.ExpectHead() is var head && head.Fields.Has("Upgrade"))
-                await WebSocketMessages.Echo(connection, head);
-            else
-                await connection.Send(Answers.Ok("a page"));
-        });
-        var domain = await Hotcore.AddNewDomain(upstream.Port);
-        using var shared = new HttpMessageInvoker(DotNetClient.Handler(Hotcore));
-        var clients = new List<ClientWebSocket>();
-        for (var i = 0; i < sockets; i++)
-            clients.Add(await Connect(domain, through: shared, isTls: true));
-
-        await Wait.For(Task.WhenAll(clients.Select(async (client, number) =>
-        {
-            var received = new byte[1000];
-            for (var i = 0; i < 50; i++)
-            {
-                var text = $"message {i} of {number}";
-                await client.SendAsync(Encoding.ASCII.GetBytes(text), WebSocketMessageType.Text, true, default);
-                var length = await WebSocketMessages.Read(client, received);
-                Assert.Equal(text, Encoding.ASCII.GetString(received, 0, length));
-            }
-        })), "all messages");
-        using var request = new HttpRequestMessage(HttpMethod.Get, DotNetClient.Site(Hotcore, domain, isTls: true))
-        {
-            Version = HttpVersion.Version20,
-            VersionPolicy = HttpVersionPolicy.RequestVersionExact,
-        };
-        using var response = await Wait.For(shared.SendAsync(request, default), "a page beside them");
-        Assert.Equal("a page", await response.Content.ReadAsStringAsync());
-        foreach (var client in clients)
-            client.Dispose();
-    }
-
-    [Fact]
-    public async Task A_client_that_vanishes_ends_it_at_the_upstream()
+    public async Task An_extended_CONNECT_becomes_an_upgrade()
     {
         await using var upstream = TestUpstream.Scripted();
         var domain = await Hotcore.AddNewDomain(upstream.Port);
-        var connecting = Connect(domain);
-        using var connection = await upstream.Accept();
-        await Switch(connection, await connection.ExpectRequest());
-        using var client = await connecting;
+        await using var client = await Http2Client.Connect(Hotcore.Http);
 
-        client.Abort();
+        var stream = await Connect(client, domain);
+        using var connection = await upstream.Accept();
+        var request = await connection.ExpectRequest();
+        await Accept(connection, request, "Sec-WebSocket-Protocol: chat\r\n");
+        await client.ReadHead(stream);
+
+        Assert.Equal(("GET", "/chat"), (request.Method, request.Target));
+        Assert.Equal("websocket", request.Fields["Upgrade"]);
+        Assert.Contains("upgrade", request.Fields["Connection"], StringComparison.OrdinalIgnoreCase);
+        Assert.Equal("13", request.Fields["Sec-WebSocket-Version"]);
+        Assert.Equal("chat, other", request.Fields["Sec-WebSocket-Protocol"]);
+        Assert.Equal(16, Convert.FromBase64String(request.Fields["Sec-WebSocket-Key"]!).Length);
+        Assert.Equal("127.0.0.1", request.Fields["X-Forwarded-For"]);
+        Assert.Equal(200, stream.Status);
+        Assert.Equal("chat", stream.Head!["sec-websocket-protocol"]);
+        Assert.False(stream.HasEnded);
+    }
+
+    [Fact]
+    public async Task Bytes_pass_both_ways_until_either_ends()
+    {
+        await using var upstream = TestUpstream.Scripted();
+        var domain = await Hotcore.AddNewDomain(upstream.Port);
+        await using var client = await Http2Client.Connect(Hotcore.Http);
+        var stream = await Connect(client, domain);
+        using var connection = await upstream.Accept();
+        await Accept(connection, await connection.ExpectRequest());
+        await client.ReadHead(stream);
+
+        for (var i = 0; i < 5; i++)
+        {
+            await client.Send(Data(stream.Id, $"question {i}"));
+            Assert.Equal($"question {i}", Encoding.ASCII.GetString(await connection.Reader.ReadExactly(10)));
+            await connection.Send($"answer {i}");
+            await client.Until(() => stream.Text.EndsWith($"answer {i}"), "the answer");
+        }
+        await client.Send(Data(stream.Id, "last words", true));
+        Assert.Equal("last words", await Wait.For(connection.Reader.ReadToEnd(), "the end of the client's side"));
+        await connection.Send("goodbye");
+        connection.HalfClose();
+        await client.ReadAnswer(stream);
+
+        Assert.EndsWith("goodbye", stream.Text);
+    }
+
+    [Fact]
+    public async Task What_the_client_sends_before_it_is_accepted_is_not_lost()
+    {
+        await using var upstream = TestUpstream.Scripted();
+        var domain = await Hotcore.AddNewDomain(upstream.Port);
+        await using var client = await Http2Client.Connect(Hotcore.Http);
+
+        var stream = await Connect(client, domain);
+        await client.Send(Data(stream.Id, "hello"));
+        using var connection = await upstream.Accept();
+        await Accept(connection, await connection.ExpectRequest());
+
+        Assert.Equal("hello", Encoding.ASCII.GetString(await Wait.For(connection.Reader.ReadExactly(5), "the bytes")));
+    }
+
+    [Fact]
+    public async Task An_upstream_that_refuses_is_heard()
+    {
+        await using var upstream = TestUpstream.Scripted();
+        var domain = await Hotcore.AddNewDomain(upstream.Port);
+        await using var client = await Http2Client.Connect(Hotcore.Http);
+
+        var stream = await Connect(client, domain);
+        using var connection = await upstream.Accept();
+        await connection.ExpectRequest();
+        await connection.Send("HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno");
+        await client.ReadAnswer(stream);
+
+        Assert.Equal((403, "no"), (stream.Status, stream.Text));
+        await client.Send(Data(stream.Id, "smuggled"));
+        await client.ExpectPong();
+        Assert.DoesNotContain("smuggled", upstream.Received);
+    }
+
+    [Fact]
+    public async Task A_client_that_resets_its_stream_ends_the_upstreams_connection()
+    {
+        await using var upstream = TestUpstream.Scripted();
+        var domain = await Hotcore.AddNewDomain(upstream.Port);
+        await using var client = await Http2Client.Connect(Hotcore.Http);
+        var stream = await Connect(client, domain);
+        using var connection = await upstream.Accept();
+        await Accept(connection, await connection.ExpectRequest());
+        await client.ReadHead(stream);
+
+        await client.Send(RstStream(stream.Id));
 
         await connection.ExpectEnd();
+        await client.ExpectPong();
     }
 
     [Fact]
-    public async Task An_upstream_that_vanishes_ends_it_at_the_client()
+    public async Task An_upstream_that_vanishes_ends_the_stream()
     {
         await using var upstream = TestUpstream.Scripted();
         var domain = await Hotcore.AddNewDomain(upstream.Port);
-        var connecting = Connect(domain);
+        await using var client = await Http2Client.Connect(Hotcore.Http);
+        var stream = await Connect(client, domain);
         using var connection = await upstream.Accept();
-        await Switch(connection, await connection.ExpectRequest());
-        using var client = await connecting;
+        await Accept(connection, await connection.ExpectRequest());
+        await client.ReadHead(stream);
 
         connection.Reset();
 
-        var ended = await Record.ExceptionAsync(
-            () => Wait.For(WebSocketMessages.Read(client, new byte[100]), "the end of the WebSocket"));
-        Assert.IsType<WebSocketException>(ended);
+        await client.Until(() => stream.IsOver, "the end of the stream");
+        await client.ExpectPong();
     }
 
     [Fact]
-    public async Task A_client_that_does_not_read_makes_the_upstream_wait()
+    public async Task Other_requests_pass_beside_a_socket()
     {
-        var sent = 0L;
-        await using var upstream = TestUpstream.Serving(async connection =>
+        await using var sockets = TestUpstream.Scripted();
+        await using var pages = TestUpstream.Repeating();
+        var domain = await Hotcore.AddNewDomain(sockets.Port);
+        var other = await Hotcore.AddNewDomain(pages.Port);
+        await using var client = await Http2Client.Connect(Hotcore.Http);
+        var stream = await Connect(client, domain);
+        using var connection = await sockets.Accept();
+        await Accept(connection, await connection.ExpectRequest());
+        await client.ReadHead(stream);
+
+        for (var i = 0; i < 5; i++)
         {
-            await Switch(connection, await connection.ExpectRequest());
-            // Nobody reads it, so it need not be messages.
-            for (var block = new byte[65_536]; sent < 64 * Memory.MiB; sent += block.Length)
-                await connection.Send(block);
-        });
+            Assert.Equal($"GET /{i}", (await client.Get(other, $"/{i}")).Text);
+            await connection.Send($"{i}");
+        }
+        await client.Until(() => stream.Text == "01234", "what was sent beside");
+    }
+
+    [Theory]
+    [InlineData(":path")]
+    [InlineData(":scheme")]
+    [InlineData(":authority")]
+    public async Task An_extended_CONNECT_says_where_to(string missing)
+    {
+        await using var upstream = TestUpstream.Repeating();
         var domain = await Hotcore.AddNewDomain(upstream.Port);
-        var rssBefore = Memory.RssBytes(Hotcore.ProcessId);
-        using var client = await Connect(domain);
+        await using var client = await Http2Client.Connect(Hotcore.Http);
+        (string Name, string Value)[] fields =
+        [
+            (":method", "CONNECT"), (":protocol", "websocket"), (":scheme", "http"), (":path", "/chat"),
+            (":authority", domain),
+        ];
 
-        await Wait.UntilItStandsStill(() => sent, TimeSpan.FromSeconds(1));
+        await client.Send(Headers(1, Hpack.Block(fields.Where(field => field.Name != missing)), endStream: false));
 
-        Assert.InRange(sent, 1, 40 * Memory.MiB);
-        Assert.InRange(Memory.RssBytes(Hotcore.ProcessId) - rssBefore, long.MinValue, 20 * Memory.MiB);
+        await client.ExpectReset(1, ProtocolError);
+        Assert.Equal("", upstream.Received);
     }
 
-    [Fact]
-    public async Task A_mapping_that_changes_leaves_it_open()
+    private static async Task<Http2Stream> Connect(Http2Client client, string domain)
     {
-        await using var upstream = TestUpstream.Serving(WebSocketMessages.Echo);
-        await using var other = TestUpstream.Repeating();
-        var domain = await Hotcore.AddNewDomain(upstream.Port);
-        using var client = await Connect(domain);
-
-        await Hotcore.Add(domain, other.Port);
-        await client.SendAsync("still"u8.ToArray(), WebSocketMessageType.Text, true, default);
-
-        Assert.Equal(5, await Wait.For(WebSocketMessages.Read(client, new byte[100]), "the echo"));
-        Assert.Equal("GET /new", (await Hotcore.Get(domain, "/new")).Text);
+        var id = client.NextStream();
+        await client.Send(Headers(
+            id,
+            Hpack.Block(
+                (":method", "CONNECT"), (":protocol", "websocket"), (":scheme", "http"), (":path", "/chat"),
+                (":authority", domain),
+                ("sec-websocket-version", "13"), ("sec-websocket-protocol", "chat, other"),
+                ("origin", "http://a.example.com")),
+            endStream: false));
+        return client.Stream(id);
     }
 
-    private static Task Switch(UpstreamConnection connection, ReceivedRequest request, string fields = "", string bytes = "") =>
-        connection.Send("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-            + $"Sec-WebSocket-Accept: {WebSocketMessages.AcceptOf(request.Fields)}\r\n{fields}\r\n{bytes}");
-
-    private async Task<HttpStatusCode> Refused(string domain)
+    /// <summary>RFC 6455 4.2.2: the key that hotcore made up is answered as a server must.</summary>
+    private static Task Accept(UpstreamConnection connection, ReceivedRequest request, string fields = "")
     {
-        using var client = Create();
-        client.Options.CollectHttpResponseDetails = true;
-        using var through = new HttpMessageInvoker(DotNetClient.Handler(Hotcore));
-        await Assert.ThrowsAsync<WebSocketException>(
-            () => Wait.For(client.ConnectAsync(UriOf(domain, "/", isTls: false), through, default), "a refusal"));
-        return client.HttpStatusCode;
+        var accept = Convert.ToBase64String(SHA1.HashData(
+            Encoding.ASCII.GetBytes(request.Fields["Sec-WebSocket-Key"] + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11")));
+        return connection.Send("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+            + $"Sec-WebSocket-Accept: {accept}\r\n{fields}\r\n");
     }
-
-    private async Task<ClientWebSocket> Connect(
-        string domain,
-        string path = "/",
-        Action<ClientWebSocketOptions>? choose = null,
-        bool isTls = false,
-        HttpMessageInvoker? through = null)
-    {
-        var client = Create();
-        choose?.Invoke(client.Options);
-        // Not disposed: the WebSocket lives on its connection.
-        through ??= new HttpMessageInvoker(DotNetClient.Handler(Hotcore));
-        await Wait.For(client.ConnectAsync(UriOf(domain, path, isTls), through, default), "the WebSocket");
-        return client;
-    }
-
-    private static ClientWebSocket Create()
-    {
-        var client = new ClientWebSocket();
-        client.Options.HttpVersion = HttpVersion.Version20;
-        client.Options.HttpVersionPolicy = HttpVersionPolicy.RequestVersionExact;
-        client.Options.KeepAliveInterval = TimeSpan.Zero;
-        return client;
-    }
-
-    private Uri UriOf(string domain, string path, bool isTls) => new UriBuilder(DotNetClient.Site(Hotcore, domain, isTls))
-    {
-        Scheme = isTls ? "wss" : "ws",
-        Path = path.Split('?')[0],
-        Query = path.Contains('?') ? path[path.IndexOf('?')..] : "",
-    }.Uri;
 }

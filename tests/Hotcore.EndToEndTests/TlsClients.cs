@@ -63,6 +63,52 @@ public class TlsClients(SharedHotcore shared) : HotcoreTest(shared)
     }
 
     [Fact]
+    public async Task Openssl_gets_a_new_ticket_with_each_session_of_TLS_1_3_that_it_resumes()
+    {
+        await using var upstream = TestUpstream.Repeating();
+        var domain = await Hotcore.AddNewDomain(upstream.Port);
+        var session = Path.GetTempFileName();
+        var request = $"GET / HTTP/1.1\nHost: {domain}\nConnection: close\n\n";
+
+        await OpenSsl(domain, request, "-tls1_3", "-crlf", "-sess_out", session);
+        var ids = new HashSet<string>();
+        for (var round = 0; round < 3; round++)
+        {
+            // The ticket that it writes is the newest one; without a new one it would write none, and come back with the old.
+            var output = await OpenSsl(domain, request, "-tls1_3", "-crlf", "-sess_in", session, "-sess_out", session);
+
+            Assert.Contains("Reused, TLSv1.3", output);
+            Assert.Contains("Post-Handshake New Session Ticket arrived", output);
+            ids.Add(await File.ReadAllTextAsync(session));
+        }
+        File.Delete(session);
+
+        Assert.Equal(3, ids.Count);
+    }
+
+    [Theory]
+    [InlineData("-tls1_2", "TLSv1.2")]
+    [InlineData("-tls1_3", "TLSv1.3")]
+    public async Task Openssl_may_not_resume_a_session_under_another_name(string option, string protocol)
+    {
+        await using var upstream = TestUpstream.Repeating();
+        var domain = await Hotcore.AddNewDomain(upstream.Port);
+        var other = await Hotcore.AddNewDomain(upstream.Port);
+        var session = Path.GetTempFileName();
+
+        await OpenSsl(
+            domain, $"GET / HTTP/1.1\nHost: {domain}\nConnection: close\n\n", option, "-crlf", "-sess_out", session);
+        var request = $"GET /again HTTP/1.1\nHost: {other}\nConnection: close\n\n";
+        var underOther = await OpenSsl(other, request, option, "-crlf", "-sess_in", session);
+        var underItsOwn = await OpenSsl(domain.ToUpperInvariant(), "", option, "-sess_in", session);
+        File.Delete(session);
+
+        Assert.Contains($"New, {protocol}", underOther);
+        Assert.Contains("GET /again", underOther);
+        Assert.Contains($"Reused, {protocol}", underItsOwn);
+    }
+
+    [Fact]
     public async Task A_session_of_one_domain_does_not_open_another()
     {
         await using var upstream = TestUpstream.Repeating();

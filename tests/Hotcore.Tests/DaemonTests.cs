@@ -1,6 +1,10 @@
 using System.Net;
+using System.Net.Security;
 using System.Net.Sockets;
+using System.Security.Authentication;
+using Hotcore.Certificates.Acme;
 using Hotcore.Control;
+using Hotcore.Proxying;
 using Xunit;
 
 namespace Hotcore;
@@ -59,6 +63,28 @@ public sealed class DaemonTests : IDisposable
     }
 
     [Fact]
+    public async Task A_server_serves_a_name_that_no_public_ca_certifies_over_plain_HTTP_and_says_why()
+    {
+        using var app = new TestUpstream(_ => "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nplain");
+        await using Daemon daemon = await StartServerAsync();
+        Assert.Equal($"ok app.internal {app.Port}", Ask(daemon, $"add app.internal {app.Port}"));
+        AwaitAnswer(daemon, "status app.internal", "certificate none made");
+        AwaitAnswer(daemon, "status app.internal", "because no public CA certifies app.internal");
+        AwaitAnswer(daemon, "status", "\nattention 0\n");
+
+        var served = new HttpRequestMessage(HttpMethod.Get, Url(daemon, "http")) { Headers = { Host = "app.internal" } };
+        using var client = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false });
+        using HttpResponseMessage answer = await client.SendAsync(served);
+        Assert.Equal("plain", await answer.Content.ReadAsStringAsync());
+
+        using var tcp = new TcpClient("127.0.0.1", Url(daemon, "https").Port);
+        await using var tls = new SslStream(tcp.GetStream());
+        AuthenticationException refused = await Assert.ThrowsAsync<AuthenticationException>(
+            () => tls.AuthenticateAsClientAsync("app.internal"));
+        Assert.Contains("unrecognized name", refused.ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void In_local_mode_the_folder_is_the_users_own()
     {
         Assert.Equal("/opt/hotcore", Paths.Default(isLocal: false, _ => null).DataFolder);
@@ -71,6 +97,26 @@ public sealed class DaemonTests : IDisposable
 
     private static string? Ask(Daemon daemon, string message) =>
         new ControlClient(daemon.ControlEndPoints[0].Port, TimeSpan.FromSeconds(20)).Ask(message);
+
+    private static void AwaitAnswer(Daemon daemon, string message, string words) =>
+        Assert.True(SpinWait.SpinUntil(
+            () => Ask(daemon, message)!.Contains(words, StringComparison.Ordinal), TimeSpan.FromSeconds(20)));
+
+    private static Uri Url(Daemon daemon, string scheme)
+    {
+        string line = Ask(daemon, "status")!.Split('\n').First(line => line.StartsWith($"{scheme} ", StringComparison.Ordinal));
+        return new Uri($"{scheme}://{line.Split(' ')[1]}/");
+    }
+
+    /// <summary>A server whose CA takes itself for a public one, and is not there: nobody real is ever asked.</summary>
+    private Task<Daemon> StartServerAsync()
+    {
+        var options = new DaemonOptions(false, new Paths(_folder["data"]), IPAddress.Loopback, 0, 0, 0)
+        {
+            Acme = new AcmeSettings(new Uri("https://127.0.0.1:1/directory")) { IsPublic = true },
+        };
+        return Daemon.StartAsync(options, logEcho: null);
+    }
 
     private Task<Daemon> StartAsync(int controlPort = 0) =>
         Daemon.StartAsync(new DaemonOptions(true, new Paths(_folder["data"]), null, 0, 0, controlPort), logEcho: null);

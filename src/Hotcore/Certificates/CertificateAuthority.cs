@@ -1,4 +1,5 @@
 using Hotcore.Certificates.Acme;
+using Hotcore.Mappings;
 
 namespace Hotcore.Certificates;
 
@@ -13,7 +14,12 @@ internal delegate Task<RenewalWindow?> FetchWindow(string certificateId, Cancell
 /// is remembered on disk. Of any thread.
 /// </summary>
 internal sealed class CertificateAuthority(
-    IssueCertificate issue, FetchWindow fetchWindow, RenewalRecords records, TimeProvider clock, Action<string> log)
+    IssueCertificate issue,
+    FetchWindow fetchWindow,
+    bool isPublic,
+    RenewalRecords records,
+    TimeProvider clock,
+    Action<string> log)
     : IDisposable
 {
     private const int AtOnce = 10;
@@ -21,6 +27,9 @@ internal sealed class CertificateAuthority(
     private readonly SemaphoreSlim _issuances = new(AtOnce);
     private readonly SemaphoreSlim _questions = new(AtOnce);
     private RenewalRecord _pause = records.LoadAuthority();
+
+    /// <summary>Whether it is asked for a domain's certificate; never where the answer is known.</summary>
+    public bool MayCertify(DomainName domain) => !isPublic || PublicNames.Include(domain);
 
     /// <summary>Until when, and why, nothing is asked of the CA; it says nothing once that time is over.</summary>
     public RenewalRecord? PauseAt(DateTimeOffset now)
@@ -73,7 +82,7 @@ internal sealed class CertificateAuthority(
     private void Pause(string why, TimeSpan asked)
     {
         DateTimeOffset now = clock.GetUtcNow();
-        DateTimeOffset until = now + RetrySchedule.WaitAfter(1, asked, Random.Shared);
+        DateTimeOffset until = now + RetrySchedule.WaitAfter(1, asked, concernsAllDomains: true, Random.Shared);
         var pause = new RenewalRecord { Failures = 1, FailedAt = now, NextTry = until, Failure = why };
         Volatile.Write(ref _pause, pause);
         records.SaveAuthority(pause);

@@ -3,7 +3,7 @@ namespace Hotcore.Certificates;
 /// <summary>How a domain stands with its certificate.</summary>
 internal enum CertificateCondition
 {
-    /// <summary>The domain is not looked after.</summary>
+    /// <summary>There is none and none comes: the domain is not looked after, or no CA certifies it.</summary>
     None,
 
     /// <summary>The first certificate is on its way.</summary>
@@ -20,7 +20,7 @@ internal enum CertificateCondition
 /// <param name="Condition">How it stands.</param>
 /// <param name="NotAfter">The end of the certificate that is there, or was; null where there never was one.</param>
 /// <param name="NextRenewal">When it is renewed, if all goes well.</param>
-/// <param name="Failure">Why the last attempt failed and what the user can do; beside a valid one, too.</param>
+/// <param name="Failure">Why there is none, or no next one, and what the user can do.</param>
 /// <param name="NextTry">When it is tried again after that.</param>
 internal sealed record CertificateState(
     CertificateCondition Condition,

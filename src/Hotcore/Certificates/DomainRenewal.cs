@@ -12,6 +12,7 @@ namespace Hotcore.Certificates;
 /// <param name="predecessor">The last run of an earlier job for the domain; this one's first comes after it.</param>
 internal sealed class DomainRenewal(DomainName domain, RenewalParts parts, Task predecessor)
 {
+    private readonly bool _mayBeCertified = parts.Authority.MayCertify(domain);
     private readonly Lock _loading = new();
     private readonly TaskCompletionSource _settled = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly CancellationTokenSource _dropping = new();
@@ -27,8 +28,9 @@ internal sealed class DomainRenewal(DomainName domain, RenewalParts parts, Task 
 
     public Task Settled => _settled.Task;
 
-    /// <summary>The next time at which something may be due; a time far off while it runs.</summary>
-    public DateTimeOffset NextStep => IsRunning ? DateTimeOffset.MaxValue : _facts.NextStep;
+    /// <summary>The next time at which something may be due; a time far off while it runs, or where nothing ever is.</summary>
+    public DateTimeOffset NextStep =>
+        IsRunning || (_facts.IsLoaded && !_mayBeCertified) ? DateTimeOffset.MaxValue : _facts.NextStep;
 
     /// <summary>The domain is no longer mapped: what runs is broken off, and nothing is begun.</summary>
     public void Drop()
@@ -40,6 +42,7 @@ internal sealed class DomainRenewal(DomainName domain, RenewalParts parts, Task 
     public CertificateState StateAt(DateTimeOffset now)
     {
         DomainFacts facts = _facts;
+        if (!_mayBeCertified && Settled.IsCompleted) return StateByHand(facts, now);
         bool isValid = facts.Certificate is { } certificate && now < certificate.NotAfter;
         RenewalRecord? held = facts.Record.Failure is not null ? facts.Record : null;
         // A pause that nothing waits for is no news.
@@ -60,7 +63,7 @@ internal sealed class DomainRenewal(DomainName domain, RenewalParts parts, Task 
         if (IsRunning || _dropping.IsCancellationRequested) return false;
         DomainFacts facts = _facts;
         if (!facts.IsLoaded) return true;
-        bool isDue = facts.IsIssuanceDue(now) || facts.IsCheckDue(now);
+        bool isDue = _mayBeCertified && (facts.IsIssuanceDue(now) || facts.IsCheckDue(now));
         if (isDue && parts.Authority.PauseAt(now) is null) return true;
         return parts.Store.StampOf(domain) != facts.Stamp;
     }
@@ -90,6 +93,23 @@ internal sealed class DomainRenewal(DomainName domain, RenewalParts parts, Task 
         }
     }
 
+    /// <summary>Of a domain whose certificate, if any, is put there by hand: it ends when it ends.</summary>
+    private CertificateState StateByHand(DomainFacts facts, DateTimeOffset now)
+    {
+        if (facts.Certificate is not { } certificate)
+            return CertificateState.None with { Failure = ExplainNone() };
+        bool isValid = now < certificate.NotAfter;
+        return new CertificateState(
+            isValid ? CertificateCondition.Valid : CertificateCondition.Failed,
+            certificate.NotAfter,
+            // By the time at which hotcore would renew another, its owner has to.
+            Failure: isValid && now < facts.Record.RenewAt ? null : ExplainNone());
+    }
+
+    private string ExplainNone() =>
+        $"no public CA certifies {domain}, which is not a name of the public DNS: use one that is, put a certificate of your "
+        + $"own into {parts.Store.PathOf(domain)}, or name a CA that certifies it (serve --acme-directory)";
+
     private void LoadWhereChanged()
     {
         lock (_loading)
@@ -110,7 +130,11 @@ internal sealed class DomainRenewal(DomainName domain, RenewalParts parts, Task 
             bool isThere = parts.Store.Has(domain);
             if (!isThere) stamp = parts.Store.StampOf(domain);
             _facts = _facts with { IsLoaded = true, Record = record, Certificate = null, Stamp = stamp };
-            if (certificate is null) return;
+            if (certificate is null)
+            {
+                if (!_mayBeCertified) TakeNone();
+                return;
+            }
             TakeIn(certificate, record);
             if (!isThere) RenewAtOnce();
         }
@@ -120,6 +144,12 @@ internal sealed class DomainRenewal(DomainName domain, RenewalParts parts, Task 
             _facts = _facts with { IsLoaded = true };
             TakeFailure(failure);
         }
+    }
+
+    private void TakeNone()
+    {
+        parts.Log($"certificate of {domain}: none is asked for: {ExplainNone()}");
+        _settled.TrySetResult();
     }
 
     /// <summary>For the certificate before, which serves in the place of a damaged one.</summary>
@@ -135,7 +165,7 @@ internal sealed class DomainRenewal(DomainName domain, RenewalParts parts, Task 
         {
             LoadWhereChanged();
             DateTimeOffset now = parts.Clock.GetUtcNow();
-            if (parts.Authority.PauseAt(now) is null)
+            if (_mayBeCertified && parts.Authority.PauseAt(now) is null)
             {
                 if (_facts.IsCheckDue(now)) await CheckWindowAsync(now, cancellation).ConfigureAwait(false);
                 if (_facts.IsIssuanceDue(now)) await IssueAsync(cancellation).ConfigureAwait(false);
@@ -226,7 +256,9 @@ internal sealed class DomainRenewal(DomainName domain, RenewalParts parts, Task 
         RenewalRecord record = _facts.Record;
         DateTimeOffset now = parts.Clock.GetUtcNow();
         int failures = record.Failures + 1;
-        TimeSpan wait = RetrySchedule.WaitAfter(failures, (failure as AcmeFailure)?.RetryAfter, Random.Shared);
+        var refusal = failure as AcmeFailure;
+        TimeSpan wait = RetrySchedule.WaitAfter(
+            failures, refusal?.RetryAfter, refusal is { ConcernsAllDomains: true }, Random.Shared);
         bool isExpected = failure is AcmeFailure or IOException or UnauthorizedAccessException;
         string words = isExpected ? failure.Message : $"{failure.GetType().Name}: {failure.Message}";
         record = record with { Failures = failures, FailedAt = now, NextTry = now + wait, Failure = words };

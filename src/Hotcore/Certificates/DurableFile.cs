@@ -1,4 +1,3 @@
-using System.Globalization;
 using Hotcore.Loops;
 
 namespace Hotcore.Certificates;
@@ -52,16 +51,8 @@ internal static class DurableFile
 
     public static void FlushFolderOf(string path) => DirectoryEntries.Flush(Path.GetDirectoryName(path)!);
 
-    /// <summary>Renames a file that is no good, beside itself and over no other. Returns its new path.</summary>
-    public static string SetAside(string path, DateTimeOffset now)
-    {
-        string time = now.UtcDateTime.ToString("yyyyMMdd'T'HHmmss'Z'", CultureInfo.InvariantCulture);
-        string aside = $"{path}.damaged-{time}";
-        for (int i = 2; Path.Exists(aside); i++) aside = $"{path}.damaged-{time}-{i}";
-        Directory.Move(path, aside);
-        FlushFolderOf(path);
-        return aside;
-    }
+    /// <inheritdoc cref="DirectoryEntries.SetAside"/>
+    public static string SetAside(string path, DateTimeOffset now) => DirectoryEntries.SetAside(path, now);
 
     /// <summary>Created with its rights, so that a key is never readable by others, not even for an instant.</summary>
     private static FileStream Create(string path) => new(path, new FileStreamOptions

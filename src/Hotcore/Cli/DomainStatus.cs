@@ -31,6 +31,7 @@ internal sealed class DomainStatus
         "valid" => $"  certificate valid until {Day("until")}{After(", renewed ", "renews")}",
         "pending" => "  certificate on its way",
         "failed" => $"  no valid certificate{After(", tried again ", "retries")}",
+        "none" when Reason is not null => "  plain HTTP only",
         _ => "",
     };
 

@@ -57,9 +57,8 @@ internal static class ServeCommand
                 arguments.GetValue(httpsPort),
                 arguments.GetValue(controlPort) ?? ControlServer.DefaultPort)
             {
-                Acme = AcmeSettings.LetsEncrypt with
+                Acme = FindAuthority(arguments.GetValue(acmeDirectory)) with
                 {
-                    Directory = arguments.GetValue(acmeDirectory) ?? AcmeSettings.LetsEncrypt.Directory,
                     ExtraRootsFile = arguments.GetValue(acmeCa),
                 },
             };
@@ -82,6 +81,9 @@ internal static class ServeCommand
             throw new CommandFailure(ExitCode.WrongUsage, "--data takes a folder");
         return new Paths(Path.GetFullPath(folder));
     }
+
+    private static AcmeSettings FindAuthority(Uri? directory) =>
+        directory is null ? AcmeSettings.LetsEncrypt : new AcmeSettings(directory);
 
     private static Uri? ParseUrl(ArgumentResult result)
     {

@@ -1,4 +1,5 @@
 using System.ComponentModel;
+using System.Globalization;
 using System.Runtime.InteropServices;
 
 namespace Hotcore.Loops;
@@ -22,6 +23,20 @@ internal static partial class DirectoryEntries
         if (Link(path, name) == 0) return true;
         if (Marshal.GetLastPInvokeError() == Exists) return false;
         throw Failure($"name {path} {name}");
+    }
+
+    /// <summary>
+    /// Renames what is no good, beside itself and over nothing. Returns its new path, which is durable once the folder is
+    /// flushed: until then, a power loss only brings back what is set aside once more.
+    /// </summary>
+    /// <exception cref="IOException">It is missing, or the disk refuses.</exception>
+    public static string SetAside(string path, DateTimeOffset now)
+    {
+        string time = now.UtcDateTime.ToString("yyyyMMdd'T'HHmmss'Z'", CultureInfo.InvariantCulture);
+        string aside = $"{path}.damaged-{time}";
+        for (int i = 2; Path.Exists(aside); i++) aside = $"{path}.damaged-{time}-{i}";
+        Directory.Move(path, aside);
+        return aside;
     }
 
     /// <summary>Makes the names durable: after a rename, a power loss could otherwise bring the old file back.</summary>

@@ -56,6 +56,7 @@ internal sealed class EventLoop : Registration, IDisposable
     {
         _report = report;
         NowMilliseconds = Environment.TickCount64;
+        Report = fault => _report($"a connection was closed by a fault in hotcore: {fault}");
         Timers = new Timers(NowMilliseconds, Report);
         _epoll = Check(Libc.epoll_create1(Libc.EPOLL_CLOEXEC), "epoll_create1");
         _wakeUp = Check(Libc.eventfd(0, Libc.EFD_CLOEXEC | Libc.EFD_NONBLOCK), "eventfd");
@@ -66,6 +67,9 @@ internal sealed class EventLoop : Registration, IDisposable
     public long NowMilliseconds { get; private set; }
 
     public Timers Timers { get; }
+
+    /// <summary>Tells of a fault that cost something less than the loop. One delegate, for all who hand it on.</summary>
+    public Action<Exception> Report { get; }
 
     /// <summary>Counts how often the kernel was asked for events; wraps around.</summary>
     public uint Round { get; private set; }
@@ -131,9 +135,6 @@ internal sealed class EventLoop : Registration, IDisposable
         _freeSlots.Push(registration.Slot);
         registration.Slot = -1;
     }
-
-    /// <summary>Tells of a fault that cost something less than the loop.</summary>
-    public void Report(Exception fault) => _report($"a connection was closed by a fault in hotcore: {fault}");
 
     public void Dispose()
     {

@@ -24,23 +24,8 @@ internal readonly struct LoopTask
     /// <summary>Lets the task run by itself: when it ends in a fault, <paramref name="onFault"/> is told, on the loop.</summary>
     public void RunDetached(Action<Exception> onFault)
     {
-        var awaiter = GetAwaiter();
-        if (awaiter.IsCompleted)
-            Observe(awaiter, onFault);
-        else
-            awaiter.UnsafeOnCompleted(() => Observe(awaiter, onFault));
-    }
-
-    private static void Observe(Awaiter awaiter, Action<Exception> onFault)
-    {
-        try
-        {
-            awaiter.GetResult();
-        }
-        catch (Exception fault)
-        {
-            onFault(fault);
-        }
+        if (_state is not null)
+            _state.Detach(onFault);
     }
 
     internal readonly struct Awaiter(LoopTaskState<Unit>? state) : ICriticalNotifyCompletion
@@ -96,6 +81,7 @@ internal readonly struct Unit;
 internal abstract class LoopTaskState<T>
 {
     private Action? _continuation;
+    private Action<Exception>? _onFault;
     private ExceptionDispatchInfo? _fault;
     private T _result = default!;
 
@@ -105,6 +91,14 @@ internal abstract class LoopTaskState<T>
     {
         Debug.Assert(_continuation is null, "A LoopTask is awaited once.");
         _continuation = continuation;
+    }
+
+    /// <summary>Nobody awaits it: <paramref name="onFault"/> is told when it ends, or has ended, in a fault.</summary>
+    public void Detach(Action<Exception> onFault)
+    {
+        _onFault = onFault;
+        if (IsCompleted)
+            EndDetached();
     }
 
     public void SetResult(T result)
@@ -135,7 +129,19 @@ internal abstract class LoopTaskState<T>
     private void Complete()
     {
         IsCompleted = true;
-        _continuation?.Invoke();
+        if (_onFault is not null)
+            EndDetached();
+        else
+            _continuation?.Invoke();
+    }
+
+    private void EndDetached()
+    {
+        var (fault, onFault) = (_fault, _onFault!);
+        (_result, _fault, _onFault, IsCompleted) = (default!, null, null, false);
+        ReturnToFreeList();
+        if (fault is not null)
+            onFault(fault.SourceException);
     }
 }
 

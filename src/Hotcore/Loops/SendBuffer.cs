@@ -26,6 +26,13 @@ internal sealed class SendBuffer(BufferPool pool)
         Count += bytes.Length;
     }
 
+    /// <summary>Changes one byte of what is gathered.</summary>
+    public void Patch(int position, byte value)
+    {
+        Debug.Assert(position < Count, "Only what was gathered can be changed.");
+        _bytes![position] = value;
+    }
+
     /// <summary>Adds a number in decimal.</summary>
     public void AppendDecimal(long number)
     {

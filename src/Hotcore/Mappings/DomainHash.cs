@@ -1,6 +1,5 @@
 using System.Buffers.Binary;
 using System.Numerics;
-using System.Security.Cryptography;
 
 namespace Hotcore.Mappings;
 
@@ -10,14 +9,13 @@ namespace Hotcore.Mappings;
 /// </summary>
 internal static class DomainHash
 {
-    private static readonly ulong Key0 = RandomKey();
-    private static readonly ulong Key1 = RandomKey();
+    private static readonly (ulong First, ulong Second) Key = DrawKey();
 
     /// <summary>The hash of a name in lower case. Never allocates.</summary>
     public static uint Compute(ReadOnlySpan<byte> name)
     {
-        ulong v0 = Key0 ^ 0x736f6d6570736575, v1 = Key1 ^ 0x646f72616e646f6d;
-        ulong v2 = Key0 ^ 0x6c7967656e657261, v3 = Key1 ^ 0x7465646279746573;
+        ulong v0 = Key.First ^ 0x736f6d6570736575, v1 = Key.Second ^ 0x646f72616e646f6d;
+        ulong v2 = Key.First ^ 0x6c7967656e657261, v3 = Key.Second ^ 0x7465646279746573;
         ulong last = (ulong)name.Length << 56;
         while (name.Length >= sizeof(ulong))
         {
@@ -53,6 +51,15 @@ internal static class DomainHash
         v2 = BitOperations.RotateLeft(v2, 32);
     }
 
-    private static ulong RandomKey() =>
-        BinaryPrimitives.ReadUInt64LittleEndian(RandomNumberGenerator.GetBytes(sizeof(ulong)));
+    /// <summary>
+    /// From the kernel: .NET's RandomNumberGenerator is OpenSSL's, and ends the process on a machine that has none, where
+    /// plain HTTP is to be served all the same.
+    /// </summary>
+    private static (ulong First, ulong Second) DrawKey()
+    {
+        Span<byte> key = stackalloc byte[2 * sizeof(ulong)];
+        using FileStream kernel = File.OpenRead("/dev/urandom");
+        kernel.ReadExactly(key);
+        return (BinaryPrimitives.ReadUInt64LittleEndian(key), BinaryPrimitives.ReadUInt64LittleEndian(key[sizeof(ulong)..]));
+    }
 }

@@ -1,5 +1,4 @@
 using System.Buffers;
-using System.Globalization;
 using System.Text;
 using Hotcore.Loops;
 using Microsoft.Win32.SafeHandles;
@@ -225,10 +224,7 @@ internal sealed class MappingFile : IDisposable
 
     private void SetAside()
     {
-        string time = _clock.GetUtcNow().ToString("yyyyMMdd'T'HHmmss'Z'", CultureInfo.InvariantCulture);
-        string aside = $"{_path}.damaged-{time}";
-        for (int i = 2; Path.Exists(aside); i++) aside = $"{_path}.damaged-{time}-{i}";
-        Directory.Move(_path, aside);
+        string aside = DirectoryEntries.SetAside(_path, _clock.GetUtcNow());
         _isDamaged = false;
         _log($"the damaged file is kept as {aside}");
     }

@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 
 namespace Hotcore.Tls;
 
-/// <summary>What OpenSSL calls during a handshake, on the loop of the connection that is in it.</summary>
+/// <summary>What OpenSSL calls during a handshake, and for its messages later on, on the loop of the connection that is in it.</summary>
 internal static unsafe class HandshakeCallbacks
 {
     private const int ProtocolsLengthBytes = 2;
@@ -44,6 +44,16 @@ internal static unsafe class HandshakeCallbacks
         *chosen = protocol;
         *chosenLength = (byte)length;
         return OpenSsl.SSL_TLSEXT_ERR_OK;
+    }
+
+    /// <summary>
+    /// Once for each message of a handshake, or after it, and for each alert (SSL_CTX_set_info_callback(3)); never for data.
+    /// </summary>
+    [UnmanagedCallersOnly]
+    public static void NoteStep(nint ssl, int where, int value)
+    {
+        if ((where & (OpenSsl.SSL_CB_LOOP | OpenSsl.SSL_CB_ALERT)) != 0)
+            TlsConnection.Current.CountMessage();
     }
 
     private static ReadOnlySpan<byte> Extension(nint ssl, uint type)

@@ -39,6 +39,9 @@ internal static unsafe partial class OpenSsl
     public const int SSL_ERROR_ZERO_RETURN = 6;
     public const int SSL_ERROR_WANT_CLIENT_HELLO_CB = 11;
 
+    public const int SSL_CB_LOOP = 0x01;
+    public const int SSL_CB_ALERT = 0x4000;
+
     public const int SSL_CLIENT_HELLO_SUCCESS = 1;
     public const int SSL_CLIENT_HELLO_ERROR = 0;
     public const int SSL_CLIENT_HELLO_RETRY = -1;
@@ -62,29 +65,34 @@ internal static unsafe partial class OpenSsl
     /// <exception cref="TlsUnavailableException">There is none, or none that is usable.</exception>
     public static void Load()
     {
-        if (!IsLoaded.Value)
+        if (Libraries.Value.Ssl == 0)
             throw new TlsUnavailableException(
-                "OpenSSL 3 (libssl.so.3) is not on this machine; install it (Debian, Ubuntu: apt install libssl3; Fedora, RHEL: dnf install openssl-libs)");
+                "OpenSSL 3 (libssl.so.3, libcrypto.so.3) is not on this machine, or cannot be used; install it "
+                + "(Debian, Ubuntu: apt install libssl3; Fedora, RHEL: dnf install openssl-libs)");
     }
 
-    private static readonly Lazy<bool> IsLoaded = new(() =>
+    private static readonly Lazy<(nint Ssl, nint Crypto)> Libraries = new(() =>
     {
         NativeLibrary.SetDllImportResolver(typeof(OpenSsl).Assembly, Resolve);
-        return Resolve(Ssl, typeof(OpenSsl).Assembly, null) != 0 && Resolve(Crypto, typeof(OpenSsl).Assembly, null) != 0;
+        return Versions.Select(Find).FirstOrDefault(libraries => libraries.Ssl != 0);
     });
 
-    private static nint Resolve(string name, Assembly assembly, DllImportSearchPath? path)
-    {
-        if (name is not (Ssl or Crypto))
-            return 0; // Everything else is found in the usual way.
-        foreach (var version in Versions)
-        {
-            if (NativeLibrary.TryLoad($"{name["hotcore-".Length..]}.so.{version}", out var handle))
-                return handle;
-        }
+    /// <summary>Both libraries of one version, since neither works with another's; 0 where they are not there, or are something else.</summary>
+    private static (nint Ssl, nint Crypto) Find(string version) =>
+        NativeLibrary.TryLoad($"libssl.so.{version}", out var ssl)
+            && NativeLibrary.TryLoad($"libcrypto.so.{version}", out var crypto)
+            // The newest of the functions below: where they are, the others are.
+            && NativeLibrary.TryGetExport(ssl, nameof(SSL_CTX_set_tlsext_ticket_key_evp_cb), out _)
+            && NativeLibrary.TryGetExport(crypto, nameof(EVP_MAC_init), out _)
+            ? (ssl, crypto)
+            : default;
 
-        return 0;
-    }
+    private static nint Resolve(string name, Assembly assembly, DllImportSearchPath? path) => name switch
+    {
+        Ssl => Libraries.Value.Ssl,
+        Crypto => Libraries.Value.Crypto,
+        _ => 0, // Everything else is found in the usual way.
+    };
 
     [LibraryImport(Ssl)]
     public static partial nint TLS_server_method();
@@ -113,6 +121,9 @@ internal static unsafe partial class OpenSsl
     [LibraryImport(Ssl)]
     public static partial void SSL_CTX_set_client_hello_cb(
         nint context, delegate* unmanaged<nint, int*, void*, int> callback, void* argument);
+
+    [LibraryImport(Ssl)]
+    public static partial void SSL_CTX_set_info_callback(nint context, delegate* unmanaged<nint, int, int, void> callback);
 
     [LibraryImport(Ssl)]
     public static partial void SSL_CTX_set_alpn_select_cb(

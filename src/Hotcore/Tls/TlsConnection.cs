@@ -10,6 +10,11 @@ namespace Hotcore.Tls;
 /// </summary>
 internal sealed class TlsConnection : Connection
 {
+    // A handshake has about 20. After that a client may change its keys, or ask for the renegotiation that it does not get, and
+    // OpenSSL goes through such messages within one call for as long as there are more: 300,000 of them, which are 8 MB, stopped
+    // a loop for 3 s. Clients change their keys after some million records.
+    private const int MostMessages = 300;
+
     // Whose SSL object OpenSSL is working on: its callbacks run inside our call, on the same thread.
     [ThreadStatic]
     private static TlsConnection? _current;
@@ -19,7 +24,8 @@ internal sealed class TlsConnection : Connection
     private nint _ssl;
     private bool _mustSayGoodbye;
     private bool _isFaulty;
-    private bool _isPatienceOver;
+    private bool _hasWaited;
+    private int _messages;
 
     /// <summary>Takes over <paramref name="fd"/>; <see cref="HandshakeAsync"/> comes first.</summary>
     /// <exception cref="IOException">The kernel would not watch it, or OpenSSL has no memory; the descriptor is closed then.</exception>
@@ -150,7 +156,7 @@ internal sealed class TlsConnection : Connection
         try
         {
             var choice = _context.Choose(serverName, isChallenge);
-            if (choice.Answer == ServerNameAnswer.Wait && !_isPatienceOver)
+            if (choice.Answer == ServerNameAnswer.Wait && !_hasWaited)
                 return OpenSsl.SSL_CLIENT_HELLO_RETRY;
             if (choice.Certificate is not { } certificate)
                 return OpenSsl.SSL_CLIENT_HELLO_ERROR;
@@ -217,13 +223,13 @@ internal sealed class TlsConnection : Connection
         }
     }
 
-    private async LoopTask<WaitResult> AwaitCertificateAsync(long milliseconds)
+    /// <summary>Waits once: a certificate that is still missing after the news of it would be waited for in circles.</summary>
+    private async LoopTask AwaitCertificateAsync(long milliseconds)
     {
         _certificate.IsSet = false;
         _context.AwaitCertificate(ServerName, () => Loop.Post(_certificate.Signal));
-        var result = await _certificate.WaitAsync(milliseconds);
-        _isPatienceOver = result != WaitResult.Ready;
-        return result;
+        await _certificate.WaitAsync(milliseconds);
+        _hasWaited = true;
     }
 
     private void SayGoodbye()
@@ -234,9 +240,12 @@ internal sealed class TlsConnection : Connection
         _ = OpenSsl.SSL_shutdown(_ssl); // What does not fit into the socket now is not waited for.
     }
 
-    /// <summary>The plain tries of the base class, for <see cref="SocketBio"/>.</summary>
-    public int TryReceivePlain(Span<byte> buffer) => ReceiveFromSocket(buffer);
+    /// <summary>In a callback: there was a message of TLS's own.</summary>
+    public void CountMessage() => _messages++;
 
-    /// <inheritdoc cref="TryReceivePlain"/>
+    /// <summary>The plain try of the base class, for <see cref="SocketBio"/>, unless the client has had its share of messages.</summary>
+    public int TryReceivePlain(Span<byte> buffer) => _messages > MostMessages ? Failed : ReceiveFromSocket(buffer);
+
+    /// <summary>The plain try of the base class, for <see cref="SocketBio"/>.</summary>
     public int TrySendPlain(ReadOnlySpan<byte> bytes) => SendToSocket(bytes);
 }

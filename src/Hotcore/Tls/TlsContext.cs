@@ -33,6 +33,7 @@ internal sealed unsafe class TlsContext
         SetModes();
         OpenSsl.SSL_CTX_set_client_hello_cb(Handle, &HandshakeCallbacks.ReceiveClientHello, null);
         OpenSsl.SSL_CTX_set_alpn_select_cb(Handle, &HandshakeCallbacks.SelectProtocol, null);
+        OpenSsl.SSL_CTX_set_info_callback(Handle, &HandshakeCallbacks.NoteStep);
         Check(OpenSsl.SSL_CTX_set_tlsext_ticket_key_evp_cb(Handle, &UseTicketKey) == 1, "set up session tickets");
     }
 

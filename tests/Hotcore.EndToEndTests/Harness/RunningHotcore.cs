@@ -30,6 +30,9 @@ public sealed record StartOptions
 
     public int HttpsPort { get; init; }
 
+    /// <summary>A folder that the loader looks into for libraries first; null for none.</summary>
+    public string? LibraryFolder { get; init; }
+
     /// <summary>Where mkcert's CA is looked for; null for a folder that is not there.</summary>
     public string? MkcertFolder { get; init; }
 }
@@ -256,11 +259,14 @@ public sealed partial class RunningHotcore : IAsyncDisposable
         {
             ["CAROOT"] = _options.MkcertFolder ?? Path.Combine(DataFolder, "no-mkcert"),
         };
+        if (_options.LibraryFolder is { } libraries)
+            environment["LD_LIBRARY_PATH"] = libraries;
         _process = ChildProcess.Start(command[0], command.Skip(1), environment);
         _isMeantToRun = true;
         Banner = await ReadBanner();
         Http = Addresses("http").First();
-        Https = Addresses("https").First();
+        // On a machine without OpenSSL there is none.
+        Https = Addresses("https").FirstOrDefault()!;
         ControlAddress = Addresses("control").First(address => address.Address.Equals(IPAddress.Loopback));
         ControlAddress6 = Addresses("control").First(address => address.Address.Equals(IPAddress.IPv6Loopback));
     }

@@ -147,6 +147,41 @@ public sealed class CaFaultTests : IDisposable
         AssertValid(again.Renewal.StateOf(Good));
     }
 
+    [Theory]
+    [InlineData(429, "Retry-After: 604800")]
+    [InlineData(503, "Retry-After: 31536000")]
+    [InlineData(503, "Retry-After: Fri, 31 Dec 9999 23:59:59 GMT")]
+    [InlineData(503, "Retry-After: 99999999999999999999")]
+    public async Task A_ca_that_wants_a_pause_beyond_reason_gets_six_hours(int status, string field)
+    {
+        _ca.Tamper = (request, right) => IsAbout(request, "orders")
+            ? FakeCa.Problem(status, "rateLimited", "too many new orders by this account", field)
+            : right;
+        await using RunningRenewal running = Run();
+        CertificateState asked = await SettleAsync(running, Bad);
+        CertificateState other = await SettleAsync(running, Good);
+        DateTimeOffset next = _clock.GetUtcNow().AddHours(6);
+        Assert.Equal((next, next), (asked.NextTry, other.NextTry));
+        _ca.Tamper = (_, right) => right;
+        _clock.Advance(TimeSpan.FromHours(6));
+        await running.Renewal.DecideAsync();
+        AssertValid(running.Renewal.StateOf(Bad));
+        AssertValid(running.Renewal.StateOf(Good));
+    }
+
+    [Fact]
+    public async Task A_domain_that_the_ca_wants_to_wait_beyond_reason_waits_a_day()
+    {
+        _ca.Tamper = (request, right) => IsAbout(request, "orders") && IsOrderOf(request, "bad.")
+            ? FakeCa.Problem(
+                429, "rateLimited", "too many certificates already issued for \"example.com\"", "Retry-After: 604800")
+            : right;
+        await using RunningRenewal running = Run();
+        CertificateState state = await SettleAsync(running, Bad);
+        Assert.Equal(_clock.GetUtcNow().AddDays(1), state.NextTry);
+        AssertValid(await SettleAsync(running, Good));
+    }
+
     [Fact]
     public async Task What_failed_is_remembered_across_a_restart()
     {

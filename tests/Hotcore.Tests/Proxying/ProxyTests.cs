@@ -34,6 +34,28 @@ public sealed class ProxyTests
     }
 
     [Fact]
+    public async Task A_request_over_HTTP_2_allocates_nothing_in_the_steady_state()
+    {
+        Assert.SkipWhen(LoopTaskTests.IsDebugBuild, "A debug build keeps the state of every async method in an object of its own.");
+        using var upstream = new TestUpstream(_ => Hello);
+        using var proxy = new RunningProxy(upstream.Port);
+        using var client = new HttpClient
+        {
+            BaseAddress = new Uri($"http://{proxy.Address}"),
+            DefaultRequestVersion = HttpVersion.Version20,
+            DefaultVersionPolicy = HttpVersionPolicy.RequestVersionExact,
+        };
+        await AskManyTimes(client, 3_000);
+        long before = proxy.On(0, GC.GetAllocatedBytesForCurrentThread);
+        const int Count = 10_000;
+        await AskManyTimes(client, Count);
+        long allocated = proxy.On(0, GC.GetAllocatedBytesForCurrentThread) - before;
+
+        Assert.True(allocated < Count, $"{allocated} bytes for {Count} requests");
+        Assert.Empty(proxy.Reports.All);
+    }
+
+    [Fact]
     public void Idle_connections_hold_no_buffer()
     {
         using var upstream = new TestUpstream(r => r.StartsWith("GET /chunked", StringComparison.Ordinal) ? Chunked : Hello);
@@ -88,6 +110,18 @@ public sealed class ProxyTests
     }
 
     /// <summary>Has every pool of the loop grow to what so many clients can need: all requests of a kind are under way together.</summary>
+    private static Task AskManyTimes(HttpClient client, int count) => Parallel.ForAsync(
+        0,
+        count,
+        new ParallelOptions { MaxDegreeOfParallelism = 40 },
+        async (_, cancellation) =>
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Get, "/") { Version = client.DefaultRequestVersion, VersionPolicy = client.DefaultVersionPolicy };
+            request.Headers.Host = "a.com";
+            using var response = await client.SendAsync(request, cancellation);
+            Assert.Equal("hello", await response.Content.ReadAsStringAsync(cancellation));
+        });
+
     private static void ServeAllAtOnce(List<Socket> clients, TestUpstream upstream)
     {
         var piece = new byte[1000];

@@ -12,7 +12,6 @@ internal sealed class RunningProxy : IDisposable
 {
     private readonly TemporaryFolder _folder = new();
     private readonly MappingTable _mappings;
-    private readonly IPEndPoint _address;
 
     public RunningProxy(int upstreamPort, int loops = 1)
     {
@@ -20,10 +19,12 @@ internal sealed class RunningProxy : IDisposable
         Assert.True(DomainName.TryParse("a.com", out var domain, out _));
         Assert.True(_mappings.AddAsync(domain, upstreamPort).Wait(RunningLoop.Limit));
         Proxy = new Proxy(new Router(_mappings, null, new HttpsUpgrade(null)), loops, Reports.Write);
-        _address = Proxy.Listen(new IPEndPoint(IPAddress.Loopback, 0));
+        Address = Proxy.Listen(new IPEndPoint(IPAddress.Loopback, 0));
     }
 
     public Proxy Proxy { get; }
+
+    public IPEndPoint Address { get; }
 
     public LogLines Reports { get; } = new();
 
@@ -31,7 +32,7 @@ internal sealed class RunningProxy : IDisposable
     {
         var client = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
         (client.ReceiveTimeout, client.SendTimeout) = ((int)RunningLoop.Limit.TotalMilliseconds, (int)RunningLoop.Limit.TotalMilliseconds);
-        client.Connect(_address);
+        client.Connect(Address);
         return client;
     }
 

@@ -6,7 +6,16 @@ namespace Hotcore.Certificates.Acme;
 /// <param name="Directory">The URL that all of the CA's other URLs are learned from.</param>
 internal sealed record AcmeSettings(Uri Directory)
 {
-    public static readonly AcmeSettings LetsEncrypt = new(new Uri("https://acme-v02.api.letsencrypt.org/directory"));
+    public static readonly AcmeSettings LetsEncrypt = new(new Uri("https://acme-v02.api.letsencrypt.org/directory"))
+    {
+        IsPublic = true,
+    };
+
+    /// <summary>
+    /// Whether the CA certifies for everybody, and so nothing but the names of the public DNS. Of one that the owner named
+    /// that is not known: it may be the owner's own.
+    /// </summary>
+    public bool IsPublic { get; init; }
 
     /// <summary>A PEM file of roots to trust for the CA's own TLS beside those of the system, or null.</summary>
     public string? ExtraRootsFile { get; init; }

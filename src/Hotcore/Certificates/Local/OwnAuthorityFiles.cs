@@ -1,4 +1,5 @@
 using System.Security.Cryptography.X509Certificates;
+using Hotcore.Loops;
 
 namespace Hotcore.Certificates.Local;
 
@@ -88,7 +89,7 @@ internal sealed class OwnAuthorityFiles(
         string aside;
         try
         {
-            aside = SmallTextFile.SetAside(path, clock.GetUtcNow());
+            aside = DirectoryEntries.SetAside(path, clock.GetUtcNow());
         }
         catch (Exception gone) when (gone is FileNotFoundException or DirectoryNotFoundException)
         {

@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Text;
 using Hotcore.Loops;
 
@@ -59,17 +58,6 @@ internal static class SmallTextFile
         RemoveLeftovers(path);
         DirectoryEntries.Flush(Path.GetDirectoryName(path)!);
         return true;
-    }
-
-    /// <summary>Renames a file that is no good, beside itself and over no other. Returns its new path.</summary>
-    public static string SetAside(string path, DateTimeOffset now)
-    {
-        string time = now.UtcDateTime.ToString("yyyyMMdd'T'HHmmss'Z'", CultureInfo.InvariantCulture);
-        string aside = $"{path}.damaged-{time}";
-        for (int i = 2; Path.Exists(aside); i++) aside = $"{path}.damaged-{time}-{i}";
-        Directory.Move(path, aside);
-        DirectoryEntries.Flush(Path.GetDirectoryName(path)!);
-        return aside;
     }
 
     private static void Write(string path, string text, UnixFileMode rights)

@@ -53,6 +53,9 @@ internal readonly record struct FrameHeader(int Length, FrameType Type, FrameFla
 {
     public const int Bytes = 9;
 
+    /// <summary>Where among them the flags stand.</summary>
+    public const int FlagsAt = 4;
+
     /// <summary>The largest payload that hotcore takes, and the one that every peer does.</summary>
     public const int MostPayloadBytes = 16 * 1024;
 
@@ -63,13 +66,13 @@ internal readonly record struct FrameHeader(int Length, FrameType Type, FrameFla
     public static FrameHeader Read(ReadOnlySpan<byte> bytes) => new(
         (bytes[0] << 16) | BinaryPrimitives.ReadUInt16BigEndian(bytes[1..]),
         (FrameType)bytes[3],
-        (FrameFlags)bytes[4],
+        (FrameFlags)bytes[FlagsAt],
         BinaryPrimitives.ReadInt32BigEndian(bytes[5..]) & StreamIdMask);
 
     public void Write(Span<byte> target)
     {
         BinaryPrimitives.WriteInt32BigEndian(target, (Length << 8) | (byte)Type);
-        target[4] = (byte)Flags;
+        target[FlagsAt] = (byte)Flags;
         BinaryPrimitives.WriteInt32BigEndian(target[5..], StreamId);
     }
 }

@@ -101,6 +101,8 @@ internal static class HeadWriter
 
         public void Pass(in Field field)
         {
+            if (_end != field.LineStart)
+                Skip(); // Not neighbours: a line between them is gone, or they were put there at different times.
             if (_end == 0)
                 _start = field.LineStart;
             _end = field.LineEnd;

@@ -33,17 +33,10 @@ internal sealed class Http2BodySink(Http2Stream stream) : BodySink
     public override LoopTask<bool> FlushAsync() =>
         HoldsHead ? WriteHeadAsync(endsStream: false) : new LoopTask<bool>(IsOpen);
 
-    public override async LoopTask<bool> EndAsync(FieldSection trailers)
-    {
-        if (HasPassing(trailers))
-        {
-            if (HoldsHead && !await WriteHeadAsync(endsStream: false))
-                return false;
-            _encodeHead = scratch => FieldEncoder.EncodeTrailers(scratch, trailers);
-        }
-
-        return HoldsHead ? await WriteHeadAsync(endsStream: true) : await WriteAsync(default, endsStream: true);
-    }
+    public override LoopTask<bool> EndAsync(FieldSection trailers) =>
+        HasPassing(trailers) ? EndWithTrailersAsync(trailers)
+        : HoldsHead ? WriteHeadAsync(endsStream: true)
+        : EndBodyAsync();
 
     private static bool HasPassing(FieldSection trailers)
     {
@@ -54,6 +47,22 @@ internal sealed class Http2BodySink(Http2Stream stream) : BodySink
         }
 
         return false;
+    }
+
+    private LoopTask<bool> EndBodyAsync()
+    {
+        if (stream.IsReset || !stream.Connection.Output.TryEndWithLastData(stream))
+            return WriteAsync(default, endsStream: true);
+        stream.LocalHasEnded = true;
+        return new LoopTask<bool>(true);
+    }
+
+    private async LoopTask<bool> EndWithTrailersAsync(FieldSection trailers)
+    {
+        if (HoldsHead && !await WriteHeadAsync(endsStream: false))
+            return false;
+        _encodeHead = scratch => FieldEncoder.EncodeTrailers(scratch, trailers);
+        return await WriteHeadAsync(endsStream: true);
     }
 
     private async LoopTask<bool> WriteHeadAsync(bool endsStream)

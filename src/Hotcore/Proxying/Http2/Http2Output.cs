@@ -32,6 +32,9 @@ internal sealed class Http2Output
     private readonly Readiness _drained;
     private SendBuffer _filling;
     private SendBuffer _sending;
+    private Http2Stream? _lastData;
+    private int _lastDataEnd;
+    private int _lastDataBytes;
     private bool _isFlushScheduled;
     private bool _isSending;
     private bool _hasSaidTableSize;
@@ -115,9 +118,20 @@ internal sealed class Http2Output
         var isLast = endsStream && piece.Length == content.Length;
         WriteHeader(piece.Length, FrameType.Data, isLast ? FrameFlags.EndStream : FrameFlags.None, stream.Id);
         _filling.Append(piece);
+        (_lastData, _lastDataEnd, _lastDataBytes) = (stream, _filling.Count, piece.Length);
         Window -= piece.Length;
         ScheduleFlush();
         return piece.Length;
+    }
+
+    /// <summary>Ends the stream with the DATA frame it wrote last, if that is the last of all that is gathered: no frame more is needed.</summary>
+    public bool TryEndWithLastData(Http2Stream stream)
+    {
+        if (_lastData != stream || _lastDataEnd != _filling.Count || _filling.Count == 0)
+            return false;
+        _filling.Patch(_lastDataEnd - _lastDataBytes - FrameHeader.Bytes + FrameHeader.FlagsAt, (byte)FrameFlags.EndStream);
+        _lastData = null;
+        return true;
     }
 
     /// <summary>
@@ -194,7 +208,7 @@ internal sealed class Http2Output
         {
             while (_filling.Count > 0)
             {
-                (_filling, _sending) = (_sending, _filling);
+                (_filling, _sending, _lastData) = (_sending, _filling, null);
                 if (!await _sending.FlushAsync(_connection, _silenceMilliseconds))
                 {
                     _connection.Close(); // Whoever waits to read from it is told so, and ends the rest.

@@ -9,11 +9,12 @@ internal struct ReceiveWindow(int initial, int most)
     /// <summary>What SETTINGS_INITIAL_WINDOW_SIZE says.</summary>
     public const int OfStream = 64 * 1024;
 
-    public const int MostOfStream = 1024 * 1024;
+    public const int MostOfStream = 512 * 1024;
 
     public const int OfConnection = 256 * 1024;
 
-    public const int MostOfConnection = 1024 * 1024;
+    /// <summary>Several times a stream's, so that one body which its app does not take holds up no other.</summary>
+    public const int MostOfConnection = 2 * 1024 * 1024;
 
     private int _size = initial;
     private int _granted = initial;

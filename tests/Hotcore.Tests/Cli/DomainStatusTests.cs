@@ -1,0 +1,24 @@
+using Xunit;
+
+namespace Hotcore.Cli;
+
+public sealed class DomainStatusTests
+{
+    [Fact]
+    public void A_domain_without_a_certificate_for_a_reason_is_well_and_served_over_plain_HTTP()
+    {
+        DomainStatus domain = DomainStatus.Parse(
+            "app.internal 8080 upstream up certificate none made 2026-11-22T08:00:00Z because no public CA certifies it");
+        Assert.Equal("  plain HTTP only", domain.Certificate);
+        Assert.Equal("no public CA certifies it", domain.Reason);
+        Assert.False(domain.NeedsAttention);
+    }
+
+    [Fact]
+    public void Where_there_is_no_HTTPS_at_all_a_domain_says_nothing_of_certificates()
+    {
+        DomainStatus domain = DomainStatus.Parse("a.com 8080 upstream up certificate none made 2026-11-22T08:00:00Z");
+        Assert.Equal("", domain.Certificate);
+        Assert.False(domain.NeedsAttention);
+    }
+}
