@@ -7,7 +7,7 @@ rid := $(or $(if $(filter x86_64,$(arch)),linux-x64),$(if $(filter aarch64 arm64
 # A build must not leave background processes that hold its output open.
 export MSBUILDDISABLENODEREUSE := 1
 
-.PHONY: help run test build bench format format-check clean
+.PHONY: help run test build release bench format format-check clean
 .DEFAULT_GOAL := help
 
 help: ## lists the targets
@@ -24,6 +24,9 @@ build: ## publishes the program as one self-contained file: artifacts/hotcore
 	@dotnet publish src/Hotcore -c $(configuration) -r $(rid) -o artifacts/publish --nologo -v quiet
 	@cp artifacts/publish/hotcore artifacts/hotcore.new && mv -f artifacts/hotcore.new artifacts/hotcore
 	@ls -lh artifacts/hotcore | awk '{ print "built " $$NF ", " $$5 }'
+
+release: ## packs what is published: archives, a .deb, install.sh and their SHA-256 sums, in artifacts/release
+	@packaging/release.sh
 
 bench: build ## measures hotcore beside nginx and HAProxy, and writes bench/RESULTS.md
 	@bench/run.py

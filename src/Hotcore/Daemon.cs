@@ -4,6 +4,7 @@ using System.Runtime.InteropServices;
 using System.Text;
 using Hotcore.Certificates.Acme;
 using Hotcore.Control;
+using Hotcore.Installing;
 using Hotcore.Logs;
 using Hotcore.Mappings;
 using Hotcore.Proxying;
@@ -18,6 +19,7 @@ internal sealed class Daemon : IAsyncDisposable
 {
     private const UnixFileMode OwnerOnlyFile = UnixFileMode.UserRead | UnixFileMode.UserWrite;
     private static readonly TimeSpan DrainTime = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan HeartbeatPause = TimeSpan.FromMilliseconds(100);
 
     private const UnixFileMode OwnerOnlyFolder = OwnerOnlyFile | UnixFileMode.UserExecute;
 
@@ -50,7 +52,9 @@ internal sealed class Daemon : IAsyncDisposable
         {
             await using Daemon daemon = await StartAsync(options, error);
             await daemon.IntroduceAsync(output);
-            await stop.Task;
+            using var systemd = SystemdSocket.Open(
+                Environment.GetEnvironmentVariable, Environment.ProcessId, daemon._log!.Write);
+            await using (new Heartbeat(systemd, daemon.ProveLifeAsync, daemon._clock)) await stop.Task;
             daemon._log!.Write("stopping");
         }
         catch (StartFailure failure)
@@ -101,6 +105,22 @@ internal sealed class Daemon : IAsyncDisposable
             await _log.DisposeAsync();
         }
         if (_lock is not null) await _lock.DisposeAsync();
+    }
+
+    /// <summary>Completes when every loop has had a turn and a message was answered.</summary>
+    private async Task ProveLifeAsync()
+    {
+        var turns = new List<Task>();
+        foreach (ProxyLoop loop in _proxy!.Loops)
+        {
+            var turn = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            loop.Events.Post(turn.SetResult);
+            turns.Add(turn.Task);
+        }
+        await Task.WhenAll(turns);
+        var client = new ControlClient(ControlEndPoints[0].Port, ControlClient.DefaultTimeLimit);
+        // In a burst of messages, one of them may have been dropped.
+        while (await Task.Run(() => client.Ask("check")) != ControlMessage.CheckReply) await Task.Delay(HeartbeatPause);
     }
 
     private static void RequestStop(TaskCompletionSource stop, PosixSignalContext signal) =>
@@ -213,8 +233,9 @@ internal sealed class Daemon : IAsyncDisposable
     {
         try
         {
+            IReadOnlyList<Socket> sockets = ControlSocket.Open(_options.ControlPort, _log!.Write);
             _control = new ControlServer(
-                _options.ControlPort, _mappings!, _status!, Build.Version, IsProxyPort, _clock, _log!.Write);
+                sockets, _mappings!, _status!, Build.Version, IsProxyPort, _clock, _log.Write);
         }
         catch (SocketException failure)
         {

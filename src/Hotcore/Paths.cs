@@ -4,7 +4,17 @@ namespace Hotcore;
 /// <param name="DataFolder">The folder that belongs to one running hotcore. The file of mappings is in it.</param>
 internal sealed record Paths(string DataFolder)
 {
-    private const string ServiceFolder = "/opt/hotcore";
+    /// <summary>The folder of the installed hotcore: what it keeps, and the folder of its program.</summary>
+    public const string ServiceFolder = "/opt/hotcore";
+
+    /// <summary>The folder of the installed program, root's own, and of what the installer remembers.</summary>
+    public const string ProgramFolder = ServiceFolder + "/bin";
+
+    /// <summary>The installed program.</summary>
+    public const string Program = ProgramFolder + "/hotcore";
+
+    /// <summary>The link by which users call it.</summary>
+    public const string Command = "/usr/local/bin/hotcore";
 
     /// <summary>The systemd unit, which is there once hotcore is installed.</summary>
     public const string SystemdUnit = "/etc/systemd/system/hotcore.service";

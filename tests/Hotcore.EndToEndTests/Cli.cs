@@ -7,7 +7,7 @@ namespace Hotcore.EndToEndTests;
 public class Cli(SharedHotcore shared) : HotcoreTest(shared)
 {
     private static readonly string[] Commands =
-        ["add", "remove", "list", "msg", "log", "help", "version", "license", "credits", "serve"];
+        ["install", "uninstall", "add", "remove", "list", "msg", "log", "help", "version", "license", "credits", "serve"];
 
     [Fact]
     public void The_start_prints_version_mode_addresses_and_ready()

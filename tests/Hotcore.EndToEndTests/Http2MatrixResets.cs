@@ -117,7 +117,7 @@ public class Http2MatrixResets(SharedHotcore shared) : HotcoreTest(shared)
 
         accepted.Reset(InternalError);
 
-        await ExpectNoAnswer(client, asked);
+        await ExpectNoAnswer(asked, mayBreak: client != ClientKind.Http1);
         await pair.ExpectToWork();
     }
 
@@ -132,16 +132,17 @@ public class Http2MatrixResets(SharedHotcore shared) : HotcoreTest(shared)
 
         accepted.Reset(InternalError);
 
-        await ExpectNoAnswer(client, asked);
+        // The client may be sending still, and read nothing before it has been told by the end of its connection.
+        await ExpectNoAnswer(asked, mayBreak: true);
         await pair.ExpectToWork();
     }
 
-    /// <summary>An error page; or, over HTTP/2, the reset itself, which says it as well.</summary>
-    private static async Task ExpectNoAnswer(ClientKind client, ClientExchange asked)
+    /// <summary>An error page; or, where that is as good, an end that nobody takes for an answer.</summary>
+    private static async Task ExpectNoAnswer(ClientExchange asked, bool mayBreak)
     {
         var status = 0;
         var broken = await Record.ExceptionAsync(async () => status = await asked.ReadStatus());
-        var isReset = client != ClientKind.Http1 && broken is HttpRequestException or TaskCanceledException;
-        Assert.True(status == 502 || isReset, $"status {status}, {broken}");
+        var hasBroken = broken is HttpRequestException or TaskCanceledException or TruncatedMessageException;
+        Assert.True(status == 502 || (mayBreak && hasBroken), $"status {status}, {broken}");
     }
 }

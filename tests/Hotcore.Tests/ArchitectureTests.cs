@@ -14,7 +14,8 @@ public sealed partial class ArchitectureTests
         ["Http.Http1"] = ["Http"],
         ["Http.Http2"] = ["Http", "Http.Http1"],
         ["Mappings"] = ["Loops"],
-        ["Certificates.Local"] = ["Loops", "Mappings"],
+        ["Machine"] = [],
+        ["Certificates.Local"] = ["Loops", "Machine", "Mappings"],
         ["Tls"] = ["Loops"],
         ["Certificates"] = ["Certificates.Acme", "Loops", "Mappings", "Tls"],
         ["Certificates.Acme"] = ["Certificates", "Mappings", Root],
@@ -24,7 +25,8 @@ public sealed partial class ArchitectureTests
         ["Proxying.Http2"] = ["Http", "Http.Http1", "Http.Http2", "Loops", "Proxying"],
         ["Logs"] = ["Mappings"],
         ["Control"] = ["Mappings", "Logs"],
-        ["Cli"] = ["Certificates.Acme", "Certificates.Local", "Control", "Mappings", Root],
+        ["Installing"] = ["Control", "Loops", "Machine", "Tls", Root],
+        ["Cli"] = ["Certificates.Acme", "Certificates.Local", "Control", "Installing", "Machine", "Mappings", Root],
     };
 
     private const string Root = "";
@@ -51,6 +53,7 @@ public sealed partial class ArchitectureTests
     [InlineData("Mappings", "Loops", "DirectoryEntries")]
     [InlineData("Certificates.Local", "Loops", "DirectoryEntries")]
     [InlineData("Certificates.Local", "Mappings", "DomainName")]
+    [InlineData("Installing", "Loops", "DirectoryEntries")]
     [InlineData("Cli", "Mappings", "Mapping")]
     public void A_folder_knows_one_type_of_another_and_no_more(string folder, string other, string type)
     {

@@ -46,6 +46,8 @@ internal static class CommandLine
         var controlPort = new ControlPortOption();
         var root = new RootCommand("A reverse proxy: domain → port of this machine. Alone, it prints the status.")
         {
+            InstallCommand.Create(terminal),
+            UninstallCommand.Create(terminal),
             ServeCommand.Create(terminal),
             AddCommand.Create(terminal, controlPort),
             RemoveCommand.Create(terminal, controlPort),
@@ -57,6 +59,7 @@ internal static class CommandLine
             VersionCommand.Create(terminal),
             LicenseCommand.Create(terminal),
             CreditsCommand.Create(terminal),
+            GenerateCommand.Create(terminal),
         };
         root.HelpName = "hotcore";
         root.Options.Add(controlPort);

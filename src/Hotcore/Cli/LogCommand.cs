@@ -29,8 +29,27 @@ internal static class LogCommand
         throw RunningHotcore.NotRunning();
     }
 
+    /// <summary>tail would wait for a file that it may not read.</summary>
+    private static void CheckIsReadable(string path)
+    {
+        try
+        {
+            File.OpenRead(path).Dispose();
+        }
+        catch (UnauthorizedAccessException)
+        {
+            throw new CommandFailure(ExitCode.Refused, $"{path} is readable by hotcore's user alone; run: sudo hotcore log");
+        }
+        catch (FileNotFoundException)
+        {
+            // Not written yet: tail waits for it.
+            return;
+        }
+    }
+
     private static int Run(string path)
     {
+        CheckIsReadable(path);
         try
         {
             // -F goes on with the next file when hotcore begins one.

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Hotcore.Certificates.Local;
+using Hotcore.Machine;
 
 namespace Hotcore.Cli;
 

@@ -25,20 +25,20 @@ internal sealed class ControlServer : IAsyncDisposable
     private readonly Action<string> _log;
     private readonly PortOwners _owners;
     private readonly IReadOnlyList<Socket> _sockets;
-    private readonly Task[] _receiving;
+    private CancellationTokenSource _pausing = new();
+    private Task[] _receiving = [];
     private volatile bool _isStopping;
 
-    /// <summary>Opens the sockets and begins to answer.</summary>
-    /// <param name="port">The port, or 0 for any that is free.</param>
+    /// <summary>Begins to answer.</summary>
+    /// <param name="sockets">Of one port, as <see cref="ControlSocket"/> opens them; from now on this object's own.</param>
     /// <param name="mappings">What messages read and change.</param>
     /// <param name="status">Words the replies to status.</param>
     /// <param name="version">The reply to version.</param>
     /// <param name="isOwnPort">Whether the proxy itself listens on a port. Asked from any thread.</param>
     /// <param name="clock">Tells how old the knowledge of senders is.</param>
     /// <param name="log">Takes a line for every accepted change and every fault.</param>
-    /// <exception cref="SocketException">The port is taken.</exception>
     public ControlServer(
-        int port,
+        IReadOnlyList<Socket> sockets,
         MappingTable mappings,
         StatusReport status,
         string version,
@@ -52,14 +52,32 @@ internal sealed class ControlServer : IAsyncDisposable
         _isOwnPort = isOwnPort;
         _log = log;
         _owners = new PortOwners(clock);
-        _sockets = ControlSocket.Open(port, log);
+        _sockets = sockets;
         EndPoints = [.. _sockets.Select(socket => (IPEndPoint)socket.LocalEndPoint!)];
         foreach (IPEndPoint address in EndPoints) status.AddAddress("control", address);
-        _receiving = [.. _sockets.Select(socket => Task.Run(() => ReceiveAsync(socket)))];
+        Resume();
     }
 
     /// <summary>Where it listens: one or two addresses, one port.</summary>
     public IReadOnlyList<IPEndPoint> EndPoints { get; }
+
+    /// <summary>
+    /// Stops receiving. What is sent from now on waits in the sockets, for <see cref="Resume"/> or for the process that they are
+    /// handed to.
+    /// </summary>
+    public async Task PauseAsync()
+    {
+        await _pausing.CancelAsync();
+        await Task.WhenAll(_receiving);
+    }
+
+    /// <summary>Receives, for the first time or again after <see cref="PauseAsync"/>.</summary>
+    public void Resume()
+    {
+        _pausing = new CancellationTokenSource();
+        CancellationToken pausing = _pausing.Token;
+        _receiving = [.. _sockets.Select(socket => Task.Run(() => ReceiveAsync(socket, pausing), CancellationToken.None))];
+    }
 
     /// <summary>Stops receiving and closes the sockets. Changes that still wait are stored, but not answered.</summary>
     public async ValueTask DisposeAsync()
@@ -69,20 +87,21 @@ internal sealed class ControlServer : IAsyncDisposable
         await Task.WhenAll(_receiving);
     }
 
-    private async Task ReceiveAsync(Socket socket)
+    private async Task ReceiveAsync(Socket socket, CancellationToken pausing)
     {
         // One byte more than a message may have tells one that is too long; the kernel drops the rest of it.
         var buffer = new byte[ControlMessage.MaxRequestBytes + 1];
         bool isVersion4 = socket.AddressFamily == AddressFamily.InterNetwork;
         var anyone = new IPEndPoint(isVersion4 ? IPAddress.Any : IPAddress.IPv6Any, 0);
-        while (!_isStopping)
+        while (!_isStopping && !pausing.IsCancellationRequested)
         {
             try
             {
-                SocketReceiveFromResult received = await socket.ReceiveFromAsync(buffer, SocketFlags.None, anyone);
+                SocketReceiveFromResult received =
+                    await socket.ReceiveFromAsync(buffer, SocketFlags.None, anyone, pausing);
                 Answer(socket, (IPEndPoint)received.RemoteEndPoint, buffer.AsSpan(0, received.ReceivedBytes));
             }
-            catch (Exception) when (_isStopping)
+            catch (Exception) when (_isStopping || pausing.IsCancellationRequested)
             {
                 return;
             }

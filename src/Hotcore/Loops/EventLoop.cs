@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Runtime.CompilerServices;
+using Microsoft.Win32.SafeHandles;
 
 namespace Hotcore.Loops;
 
@@ -37,7 +38,7 @@ internal sealed class EventLoop : Registration, IDisposable
     private const int EventsPerRound = 256;
 
     private readonly int _epoll;
-    private readonly int _wakeUp;
+    private readonly SafeFileHandle _wakeUp;
     private readonly EpollEvents _events = new(EventsPerRound);
     private readonly ConcurrentQueue<Action> _posted = new();
     private readonly Action<string> _report;
@@ -59,9 +60,11 @@ internal sealed class EventLoop : Registration, IDisposable
         Report = fault => _report($"a connection was closed by a fault in hotcore: {fault}");
         Timers = new Timers(NowMilliseconds, Report);
         _epoll = Check(Libc.epoll_create1(Libc.EPOLL_CLOEXEC), "epoll_create1");
-        _wakeUp = Check(Libc.eventfd(0, Libc.EFD_CLOEXEC | Libc.EFD_NONBLOCK), "eventfd");
-        Register(this, _wakeUp, Libc.EPOLLIN | Libc.EPOLLET);
+        _wakeUp = new SafeFileHandle(Check(Libc.eventfd(0, Libc.EFD_CLOEXEC | Libc.EFD_NONBLOCK), "eventfd"), ownsHandle: true);
+        Register(this, WakeUpDescriptor, Libc.EPOLLIN | Libc.EPOLLET);
     }
+
+    private int WakeUpDescriptor => (int)_wakeUp.DangerousGetHandle();
 
     /// <summary>The loop's clock, read once a round; the same zero as <see cref="Environment.TickCount64"/>.</summary>
     public long NowMilliseconds { get; private set; }
@@ -138,8 +141,8 @@ internal sealed class EventLoop : Registration, IDisposable
 
     public void Dispose()
     {
-        Unregister(this, _wakeUp);
-        _ = Libc.close(_wakeUp);
+        Unregister(this, WakeUpDescriptor);
+        _wakeUp.Dispose();
         _ = Libc.close(_epoll);
         _events.Dispose();
     }
@@ -147,7 +150,7 @@ internal sealed class EventLoop : Registration, IDisposable
     internal unsafe override void OnEvents(uint events)
     {
         ulong count;
-        _ = Libc.read(_wakeUp, &count, sizeof(ulong)); // Resets it; whether it had counted does not matter.
+        _ = Libc.read(WakeUpDescriptor, &count, sizeof(ulong)); // Resets it; whether it had counted does not matter.
     }
 
     internal override void OnFault(Exception fault) => Report(fault);
@@ -223,8 +226,23 @@ internal sealed class EventLoop : Registration, IDisposable
 
     private unsafe void WakeUp()
     {
-        ulong one = 1;
-        _ = Libc.write(_wakeUp, &one, sizeof(ulong)); // Fails only when the counter is full, and then it is awake.
+        // Held for as long as the call takes: by the time the loop is disposed of, the number may be somebody else's.
+        var isHeld = false;
+        try
+        {
+            _wakeUp.DangerousAddRef(ref isHeld);
+            ulong one = 1;
+            _ = Libc.write(WakeUpDescriptor, &one, sizeof(ulong)); // Fails only when the counter is full, and then it is awake.
+        }
+        catch (ObjectDisposedException)
+        {
+            // The loop has ended; nobody is there to be woken.
+        }
+        finally
+        {
+            if (isHeld)
+                _wakeUp.DangerousRelease();
+        }
     }
 
     private int TakeSlot()

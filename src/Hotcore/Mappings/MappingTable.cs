@@ -11,22 +11,25 @@ internal sealed class MappingTable : IDisposable
     // Some megabytes at most; a queue this long means that the disk hangs.
     private const int MaxWaiting = 20_000;
 
-    private readonly MappingFile _file;
+    private readonly Func<MappingFile> _open;
     private readonly TimeProvider _clock;
     private readonly Action<string> _log;
     private readonly Thread _committer;
     private readonly Lock _gate = new();
     private readonly AutoResetEvent _arrived = new(initialState: false);
+    private MappingFile _file;
     private List<WaitingChange> _waiting = [];
+    private TaskCompletionSource? _lettingGo;
     private bool _isStopping;
     private volatile MappingSnapshot _snapshot;
 
-    private MappingTable(MappingFile file, TimeProvider clock, Action<string> log)
+    private MappingTable(Func<MappingFile> open, TimeProvider clock, Action<string> log)
     {
-        _file = file;
+        _open = open;
+        _file = open();
         _clock = clock;
         _log = log;
-        _snapshot = file.Loaded;
+        _snapshot = _file.Loaded;
         _committer = new Thread(CommitUntilStopped) { Name = "mappings", IsBackground = true };
         _committer.Start();
     }
@@ -42,7 +45,7 @@ internal sealed class MappingTable : IDisposable
     /// <exception cref="UnauthorizedAccessException">Likewise, for want of rights.</exception>
     public static MappingTable Open(
         string folder, TimeProvider clock, Action<string> log, WriteAndFlush? writeAndFlush = null) =>
-        new(MappingFile.Open(folder, clock, log, writeAndFlush), clock, log);
+        new(() => MappingFile.Open(folder, clock, log, writeAndFlush), clock, log);
 
     /// <summary>
     /// Maps a domain, or maps it anew. Completes when that is durable and <see cref="Snapshot"/> shows it; fails
@@ -52,6 +55,37 @@ internal sealed class MappingTable : IDisposable
 
     /// <summary>Unmaps a domain; one that is not mapped is fine. Ends as <see cref="AddAsync"/> does.</summary>
     public Task RemoveAsync(DomainName domain) => Enqueue(new WaitingChange(domain, Port: null));
+
+    /// <summary>
+    /// Commits what waits and closes the file: from then on another process may write it. Readers keep the last snapshot,
+    /// changes wait for <see cref="TakeBack"/>. Completes when the file is closed.
+    /// </summary>
+    public Task LetGoAsync()
+    {
+        lock (_gate)
+        {
+            _lettingGo ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            _arrived.Set();
+            return _lettingGo.Task;
+        }
+    }
+
+    /// <summary>
+    /// Opens the file again, once <see cref="LetGoAsync"/> has completed: what it holds by now is in force, and then what waited.
+    /// </summary>
+    /// <exception cref="IOException">The file cannot be read or written; it is still let go of.</exception>
+    public void TakeBack()
+    {
+        lock (_gate)
+        {
+            if (_lettingGo is null) return;
+            if (!_lettingGo.Task.IsCompleted) throw new InvalidOperationException("the file is not let go of yet");
+            _file = _open();
+            _snapshot = _file.Loaded;
+            _lettingGo = null;
+            _arrived.Set();
+        }
+    }
 
     /// <summary>Commits what waits, then stops. Changes that come later fail.</summary>
     public void Dispose()
@@ -87,14 +121,40 @@ internal sealed class MappingTable : IDisposable
         while (!isStopping)
         {
             _arrived.WaitOne();
+            bool isLetGo;
             lock (_gate)
             {
-                (batch, _waiting) = (_waiting, batch);
+                isLetGo = _lettingGo is { Task.IsCompleted: true };
                 isStopping = _isStopping;
+                if (isLetGo && !isStopping) continue;
+                (batch, _waiting) = (_waiting, batch);
             }
-            Commit(batch);
+            if (isLetGo) Fail(batch, new IOException("hotcore is stopping"));
+            else Commit(batch);
             batch.Clear();
+            LetGoIfAsked();
         }
+    }
+
+    private void LetGoIfAsked()
+    {
+        lock (_gate)
+        {
+            if (_lettingGo is null or { Task.IsCompleted: true }) return;
+            // What came while the last batch was written is written first.
+            if (_waiting.Count > 0)
+            {
+                _arrived.Set();
+                return;
+            }
+            _file.Dispose();
+            _lettingGo.SetResult();
+        }
+    }
+
+    private static void Fail(List<WaitingChange> batch, IOException failure)
+    {
+        foreach (WaitingChange change in batch) change.Done.TrySetException(failure);
     }
 
     private void Commit(List<WaitingChange> batch)
@@ -116,8 +176,7 @@ internal sealed class MappingTable : IDisposable
         catch (Exception failure)
         {
             _log($"{batch.Count} changes could not be stored: {failure.Message}");
-            foreach (WaitingChange change in batch)
-                change.Done.TrySetException(new IOException(failure.Message, failure));
+            Fail(batch, new IOException(failure.Message, failure));
             return;
         }
         foreach (WaitingChange change in batch) change.Done.TrySetResult();

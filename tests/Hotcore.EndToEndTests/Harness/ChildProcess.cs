@@ -51,8 +51,16 @@ public sealed class ChildProcess : IAsyncDisposable
     }
 
     /// <summary>Starts a program; one that is not installed is an exception that says how to get it.</summary>
+    /// <param name="program">Its name or path.</param>
+    /// <param name="arguments">Its arguments.</param>
+    /// <param name="environment">Variables beside the tests' own.</param>
+    /// <param name="keepsInput">
+    /// Whether its standard input stays open for as long as these tests run: a program that ends with its input ends with
+    /// the tests, even if these are killed.
+    /// </param>
     public static ChildProcess Start(
-        string program, IEnumerable<string> arguments, IReadOnlyDictionary<string, string>? environment = null)
+        string program, IEnumerable<string> arguments, IReadOnlyDictionary<string, string>? environment = null,
+        bool keepsInput = false)
     {
         var start = new ProcessStartInfo(program, arguments)
         {
@@ -65,7 +73,8 @@ public sealed class ChildProcess : IAsyncDisposable
         try
         {
             var process = Process.Start(start)!;
-            process.StandardInput.Close();
+            if (!keepsInput)
+                process.StandardInput.Close();
             return new ChildProcess(process);
         }
         catch (Win32Exception notFound)
@@ -123,6 +132,9 @@ public sealed class ChildProcess : IAsyncDisposable
         Running.TryRemove(_process.Id, out _);
         _process.Dispose();
     }
+
+    /// <summary>Ends the input of a program that kept it.</summary>
+    public void CloseInput() => _process.StandardInput.Close();
 
     private void EndNow()
     {

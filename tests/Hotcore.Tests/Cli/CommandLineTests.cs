@@ -70,7 +70,6 @@ public sealed class CommandLineTests : IAsyncLifetime
     [InlineData("msg")]
     [InlineData("msg", "")]
     [InlineData("help", "bogus")]
-    [InlineData("install")]
     [InlineData("@file")]
     public void Wrong_usage_is_explained_and_exits_2(params string[] args)
     {

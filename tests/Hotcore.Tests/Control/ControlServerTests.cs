@@ -9,6 +9,26 @@ namespace Hotcore.Control;
 public class ControlServerTests
 {
     [Fact]
+    public async Task What_is_sent_during_a_pause_is_answered_after_it()
+    {
+        await using var control = new RunningControl();
+        Assert.Equal("kcehc", control.Ask("check"));
+        for (int i = 0; i < 3; i++)
+        {
+            await control.Server.PauseAsync();
+            using Socket client = control.Connect();
+            client.Send("check"u8);
+            using Socket client6 = control.Connect(IPAddress.IPv6Loopback);
+            client6.Send("version"u8);
+            Assert.False(client.Poll(TimeSpan.FromMilliseconds(100), SelectMode.SelectRead));
+            control.Server.Resume();
+            Assert.Equal("kcehc", RunningControl.Receive(client));
+            Assert.Equal("1.2.3", RunningControl.Receive(client6));
+        }
+        await control.Server.PauseAsync();
+    }
+
+    [Fact]
     public async Task Mappings_are_added_listed_replaced_and_removed()
     {
         await using var control = new RunningControl();

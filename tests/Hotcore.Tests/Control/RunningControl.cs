@@ -20,7 +20,7 @@ internal sealed class RunningControl : IAsyncDisposable
         var ports = new ListeningPorts(TimeProvider.System, Log.Write);
         var status = new StatusReport(facts, () => Mappings.Snapshot, ports, TimeProvider.System);
         Server = new ControlServer(
-            0, Mappings, status, "1.2.3", port => port == ownPort, TimeProvider.System, Log.Write);
+            ControlSocket.Open(0, Log.Write), Mappings, status, "1.2.3", port => port == ownPort, TimeProvider.System, Log.Write);
     }
 
     public LogLines Log { get; } = new();

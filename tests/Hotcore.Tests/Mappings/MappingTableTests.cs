@@ -51,6 +51,44 @@ public sealed class MappingTableTests : IDisposable
     }
 
     [Fact]
+    public async Task One_that_let_go_of_its_file_serves_on_and_goes_on_where_another_ended()
+    {
+        using MappingTable first = Open();
+        await first.AddAsync(_a, 1);
+        await first.LetGoAsync();
+        Task waiting = first.AddAsync(_b, 2);
+        using (MappingTable second = Open())
+        {
+            Assert.Equal(1, second.Snapshot.Find("a.com"u8)?.Port);
+            await second.AddAsync(_a, 3);
+        }
+        Assert.Equal(1, first.Snapshot.Find("a.com"u8)?.Port);
+        Assert.False(waiting.IsCompleted);
+        Assert.DoesNotContain("b.com", Content, StringComparison.Ordinal);
+
+        first.TakeBack();
+        await waiting;
+        Assert.Equal((3, 2), (first.Snapshot.Find("a.com"u8)?.Port, first.Snapshot.Find("b.com"u8)?.Port));
+        Assert.Contains("add b.com 2 ", Content, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Changes_that_wait_for_a_file_that_was_let_go_of_fail_at_the_end()
+    {
+        Task waiting;
+        using (MappingTable table = Open())
+        {
+            Task added = table.AddAsync(_a, 1);
+            await table.LetGoAsync();
+            // What came before was written before.
+            Assert.True(added.IsCompletedSuccessfully);
+            waiting = table.AddAsync(_b, 2);
+        }
+        await Assert.ThrowsAsync<IOException>(() => waiting);
+        Assert.DoesNotContain("b.com", Content, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Changes_survive_a_restart_in_their_order()
     {
         using (MappingTable table = Open())

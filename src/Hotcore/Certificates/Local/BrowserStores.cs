@@ -1,4 +1,5 @@
 using System.Text;
+using Hotcore.Machine;
 
 namespace Hotcore.Certificates.Local;
 

@@ -1,5 +1,6 @@
 using System.Security.Cryptography.X509Certificates;
 using Hotcore.Loops;
+using Hotcore.Machine;
 
 namespace Hotcore.Certificates.Local;
 

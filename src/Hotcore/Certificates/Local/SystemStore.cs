@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using Hotcore.Loops;
+using Hotcore.Machine;
 
 namespace Hotcore.Certificates.Local;
 

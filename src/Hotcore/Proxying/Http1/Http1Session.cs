@@ -9,6 +9,7 @@ namespace Hotcore.Proxying.Http1;
 internal sealed class Http1Session : ClientSession
 {
     private const int RequestsPerTurn = 64;
+    private const int ReceivesPerTurn = 64;
 
     private readonly HalfClosedDeadline _halfClosed;
     private Http1Exchange? _exchange;
@@ -109,7 +110,7 @@ internal sealed class Http1Session : ClientSession
     /// <summary>Receives the rest of the head; false when there is none to serve, and the client was told why.</summary>
     private async LoopTask<bool> ReceiveHeadAsync(Http1Exchange exchange)
     {
-        while (true)
+        for (var receives = 1; ; receives++)
         {
             var status = exchange.ParseHead(Client.Input);
             if (status == ParseStatus.Complete)
@@ -120,7 +121,13 @@ internal sealed class Http1Session : ClientSession
             if (received is 0 or Connection.Failed)
                 return false;
             if (received != Connection.WouldBlock)
+            {
+                // Over TLS, each byte may be a record of its own.
+                if (receives % ReceivesPerTurn == 0)
+                    await Client.Connection.Loop.YieldAsync();
                 continue;
+            }
+
             var patience = Math.Max(0, exchange.BeganAt + Timeouts.RequestHead - Client.Connection.Loop.NowMilliseconds);
             if (await Client.Connection.Readable.WaitAsync(patience) == WaitResult.TimedOut)
                 return !IsLeftover() && await RefuseAsync(exchange, ErrorPage.TooSlow);

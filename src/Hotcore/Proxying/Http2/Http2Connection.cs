@@ -41,6 +41,7 @@ internal interface IHttp2Endpoint
 internal sealed class Http2Connection
 {
     private const int FramesPerTurn = 256;
+    private const int ReceivesPerTurn = 16;
     private const int RememberedResets = 64;
     private const int PriorityBytes = 5;
     private const int HpackTableBytes = 4096;
@@ -121,6 +122,7 @@ internal sealed class Http2Connection
     /// <summary>Receives frame after frame until the connection ends; NoError when that is all there is to say about it.</summary>
     public async LoopTask<ErrorCode> ReceiveFramesAsync()
     {
+        var receives = 0;
         while (true)
         {
             var error = TakeFrames(out var isTurnOver);
@@ -128,15 +130,18 @@ internal sealed class Http2Connection
                 return error;
             if (Output.IsBackedUp && !await Output.DrainedAsync())
                 return ErrorCode.NoError;
-            if (isTurnOver)
+            if (isTurnOver || receives == ReceivesPerTurn)
             {
+                receives = 0;
                 await Connection.Loop.YieldAsync();
                 continue;
             }
 
             var received = _input.FillFrom(Connection);
+            receives++;
             if (received > 0)
                 continue;
+            receives = 0;
             _input.ReleaseIfEmpty();
             if (received != Connection.WouldBlock || !await _endpoint.WaitForFramesAsync())
                 return ErrorCode.NoError;

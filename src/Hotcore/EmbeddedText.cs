@@ -1,4 +1,4 @@
-namespace Hotcore.Cli;
+namespace Hotcore;
 
 /// <summary>Texts that are part of the program.</summary>
 internal static class EmbeddedText

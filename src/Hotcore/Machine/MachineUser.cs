@@ -1,6 +1,6 @@
 using System.Globalization;
 
-namespace Hotcore.Certificates.Local;
+namespace Hotcore.Machine;
 
 /// <summary>
 /// The person whose browsers and files are meant: who runs hotcore or, where that is root by sudo, who called sudo.

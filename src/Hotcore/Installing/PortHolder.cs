@@ -1,0 +1,109 @@
+using System.Globalization;
+using System.Text;
+using Hotcore.Machine;
+
+namespace Hotcore.Installing;
+
+/// <summary>The program that has a TCP port which hotcore needs.</summary>
+/// <param name="Port">The port.</param>
+/// <param name="Name">The program's name.</param>
+/// <param name="ProcessId">Its process id; null where that cannot be told.</param>
+/// <param name="Unit">The systemd service it runs in, if it does.</param>
+internal sealed record PortHolder(int Port, string Name, int? ProcessId, string? Unit)
+{
+    private const string Listening = "0A";
+
+    /// <summary>Who, other than hotcore's service, listens on one of some ports.</summary>
+    /// <param name="machine">The machine, for its /proc.</param>
+    /// <param name="ports">The ports.</param>
+    public static IReadOnlyList<PortHolder> Find(MachineRoot machine, params int[] ports)
+    {
+        Dictionary<string, int> sockets = FindListeningSockets(machine, ports);
+        if (sockets.Count == 0) return [];
+        var holders = new List<PortHolder>();
+        foreach (string process in Directory.GetDirectories(machine["/proc"]))
+        {
+            if (!int.TryParse(Path.GetFileName(process), NumberStyles.None, CultureInfo.InvariantCulture, out int id)) continue;
+            foreach (int port in FindPorts(process, sockets)) holders.Add(Describe(process, id, port));
+        }
+        var known = holders.Select(holder => holder.Port).ToHashSet();
+        holders.AddRange(sockets.Values.Distinct().Where(port => !known.Contains(port))
+            .Select(port => new PortHolder(port, "a program that cannot be told", null, null)));
+        // A server's workers share the socket of the one that started them: the first to run is the one to stop.
+        return
+        [
+            .. holders.Where(holder => holder.Unit != SystemdUnit.Name).OrderBy(holder => holder.ProcessId)
+                .DistinctBy(holder => holder.Port).OrderBy(holder => holder.Port),
+        ];
+    }
+
+    /// <summary>What stands in the way, and how to stop it.</summary>
+    public string Describe()
+    {
+        string id = ProcessId is null ? "" : string.Create(CultureInfo.InvariantCulture, $" (process {ProcessId})");
+        return $"port {Port} is taken by {Name}{id}; {Remedy()}";
+    }
+
+    private string Remedy()
+    {
+        if (Name == "docker-proxy") return $"a container publishes it; which one: sudo docker ps --filter publish={Port}";
+        if (ProcessId == 1) return "systemd listens for one of its services; which one: systemctl list-sockets";
+        if (Unit is not null) return $"stop it: sudo systemctl disable --now {Unit[..^".service".Length]}";
+        return ProcessId is null
+            ? $"which one it is: sudo ss -ltnp 'sport = :{Port}'"
+            : string.Create(CultureInfo.InvariantCulture, $"stop it: sudo kill {ProcessId}");
+    }
+
+    /// <summary>Each listening socket's number and port, from tables whose lines are <c>sl local:port remote state … inode</c>.</summary>
+    private static Dictionary<string, int> FindListeningSockets(MachineRoot machine, int[] ports)
+    {
+        var sockets = new Dictionary<string, int>();
+        foreach (string table in (ReadOnlySpan<string>)["/proc/net/tcp", "/proc/net/tcp6"])
+        {
+            if (!File.Exists(machine[table])) continue;
+            foreach (string line in File.ReadLines(machine[table], Encoding.ASCII).Skip(1))
+            {
+                string[] words = line.Split(' ', StringSplitOptions.RemoveEmptyEntries);
+                if (words.Length < 10 || words[3] != Listening) continue;
+                string portWord = words[1][(words[1].IndexOf(':') + 1)..];
+                bool isPort = int.TryParse(portWord, NumberStyles.HexNumber, CultureInfo.InvariantCulture, out int port);
+                if (isPort && ports.Contains(port)) sockets[$"socket:[{words[9]}]"] = port;
+            }
+        }
+        return sockets;
+    }
+
+    private static HashSet<int> FindPorts(string process, Dictionary<string, int> sockets)
+    {
+        var ports = new HashSet<int>();
+        try
+        {
+            foreach (string descriptor in Directory.GetFileSystemEntries(Path.Combine(process, "fd")))
+            {
+                string? target = new FileInfo(descriptor).LinkTarget;
+                if (target is not null && sockets.TryGetValue(target, out int port)) ports.Add(port);
+            }
+        }
+        catch (Exception gone) when (gone is IOException or UnauthorizedAccessException)
+        {
+            // It ended while it was looked at, or is not ours to look at.
+            return ports;
+        }
+        return ports;
+    }
+
+    private static PortHolder Describe(string process, int id, int port)
+    {
+        try
+        {
+            string name = File.ReadAllText(Path.Combine(process, "comm")).Trim();
+            string group = File.ReadAllText(Path.Combine(process, "cgroup")).Trim();
+            string unit = group[(group.LastIndexOf('/') + 1)..];
+            return new PortHolder(port, name, id, unit.EndsWith(".service", StringComparison.Ordinal) ? unit : null);
+        }
+        catch (IOException)
+        {
+            return new PortHolder(port, "a program that has just ended", id, null);
+        }
+    }
+}

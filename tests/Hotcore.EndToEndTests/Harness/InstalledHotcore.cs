@@ -1,0 +1,81 @@
+namespace Hotcore.EndToEndTests.Harness;
+
+/// <summary>What the tests of the installation do with hotcore in a booted Debian.</summary>
+public static class InstalledHotcore
+{
+    /// <summary>Runs an install, of the program at /root/hotcore unless told otherwise, that has to end well.</summary>
+    public static async Task<string> Install(this BootedDebian debian, string program = "/root/hotcore")
+    {
+        var finished = await debian.Run(program, "install");
+        TestContext.Current.TestOutputHelper?.WriteLine(finished.All);
+        if (finished.ExitCode != 0)
+            Assert.Fail($"the install ended with {finished.ExitCode}:\n{finished.All}\n{await debian.Journal()}");
+        return finished.Output;
+    }
+
+    /// <summary>Runs an install that has to fail with a reason, and returns all it printed.</summary>
+    public static async Task<string> InstallInVain(this BootedDebian debian, string program = "/root/hotcore")
+    {
+        var finished = await debian.Run(program, "install");
+        TestContext.Current.TestOutputHelper?.WriteLine(finished.All);
+        Assert.Equal(1, finished.ExitCode);
+        return finished.All;
+    }
+
+    /// <summary>Puts the same program in it under another version number.</summary>
+    public static async Task<string> PutVersion(this BootedDebian debian, string version)
+    {
+        var path = $"/root/hotcore-{version}";
+        var made = Path.GetTempFileName();
+        try
+        {
+            await OtherVersion.Make(version, made);
+            debian.Put(made, path);
+            return path;
+        }
+        finally
+        {
+            File.Delete(made);
+        }
+    }
+
+    /// <summary>Sends a message; null where nobody answers.</summary>
+    public static async Task<string?> Ask(this BootedDebian debian, string message)
+    {
+        var finished = await debian.Run("/root/hotcore", "msg", message);
+        return finished.ExitCode == 0 ? finished.Output.Trim() : null;
+    }
+
+    /// <summary>Waits until the service answers, as some version.</summary>
+    public static async Task UntilAnswers(this BootedDebian debian, string? version = null)
+    {
+        for (var started = Environment.TickCount64; Environment.TickCount64 - started < 30_000; await Task.Delay(50))
+        {
+            if (await debian.Ask("version") is { } answer && (version is null || answer == version))
+                return;
+        }
+        Assert.Fail($"hotcore {version} does not answer:\n{await debian.Journal()}");
+    }
+
+    /// <summary>Starts an app that answers with a word, and maps a domain to it.</summary>
+    public static async Task MapApp(this BootedDebian debian, string domain = "a.example.com", int port = 3000)
+    {
+        debian.PutText("hello from the app", "/srv/app/index.html");
+        await debian.Shell(
+            $"systemd-run --quiet --unit app-{port} --working-directory /srv/app python3 -m http.server --bind 127.0.0.1 {port}");
+        await debian.Shell($"/root/hotcore add {domain} {port}");
+        await debian.ExpectApp(domain);
+    }
+
+    /// <summary>One request through hotcore has to reach the app.</summary>
+    public static async Task ExpectApp(this BootedDebian debian, string domain = "a.example.com") =>
+        Assert.Equal("hello from the app", await debian.Shell(
+            $"curl --silent --show-error --fail --retry 5 --retry-connrefused --retry-delay 1 --header 'Host: {domain}' http://127.0.0.1/"));
+
+    public static async Task<string> Journal(this BootedDebian debian) =>
+        (await debian.Run("journalctl", "--unit", "hotcore", "--lines", "40", "--no-pager", "--output", "cat")).All;
+}
+
+/// <summary>The tests that boot a Debian, one after the other: each is a machine of its own.</summary>
+[CollectionDefinition(nameof(Machines))]
+public sealed class Machines;
