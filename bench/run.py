@@ -37,20 +37,34 @@ TLS_CLIENTS = 4
 HANDSHAKES = 2000
 QUICK_HANDSHAKES = 500
 LARGE_BODY_BYTES = 100 * 1024
+HUGE_BODY_BYTES = 1024 ** 3
+QUICK_HUGE_BODY_BYTES = 128 * 1024 ** 2
+H2_CLIENTS = 16
+H2_STREAMS = 16
 START_LIMIT_SECONDS = 20
 STOP_LIMIT_SECONDS = 5
 
 
 class Site(NamedTuple):
-    """What the clients ask for, and how."""
+    """What the clients ask for, and how; the protocol is the one that they offer by ALPN."""
 
     scheme: str
     domain: str
+    protocol: str = "http/1.1"
+
+    @property
+    def is_tls(self):
+        return self.scheme == "https"
+
+    @property
+    def is_h2(self):
+        return self.protocol == "h2"
 
 
 HTTP = Site("http", "bench.localhost")
 # wrk takes the server name from the URL, so it has to be one that every machine resolves.
 HTTPS = Site("https", "localhost")
+H2 = Site("https", "localhost", "h2")
 
 
 # --- Processes -------------------------------------------------------------------------------------
@@ -140,10 +154,10 @@ def configure(template, directory, **values):
 
 
 def start_nginx(directory, port, upstream_port, site):
-    is_tls = site is HTTPS
     return run_nginx(
-        directory, port, "nginx.conf.in", UPSTREAM_PORT=upstream_port, DOMAIN=site.domain, SSL=" ssl" * is_tls,
-        TLS=(HERE / "peers" / "nginx-tls.conf.in").read_text() * is_tls)
+        directory, port, "nginx.conf.in", UPSTREAM_PORT=upstream_port, DOMAIN=site.domain,
+        SSL=" ssl" * site.is_tls + " http2" * site.is_h2,
+        TLS=(HERE / "peers" / "nginx-tls.conf.in").read_text() * site.is_tls)
 
 
 def run_nginx(directory, port, template, **values):
@@ -155,6 +169,10 @@ def run_nginx(directory, port, template, **values):
 
 def start_upstream(directory):
     (directory / "100k").write_bytes(b"x" * LARGE_BODY_BYTES)
+    for name, length in (("huge", HUGE_BODY_BYTES), ("quick-huge", QUICK_HUGE_BODY_BYTES)):
+        # A hole: as long as it says, and nowhere on the disk.
+        with open(directory / name, "wb") as file:
+            file.truncate(length)
     port = free_port()
     run_nginx(directory, port, "upstream.conf.in")
     return port
@@ -163,7 +181,7 @@ def start_upstream(directory):
 def start_haproxy(directory, port, upstream_port, site):
     config = configure(
         "haproxy.cfg.in", directory, PORT=port, UPSTREAM_PORT=upstream_port, SCHEME=site.scheme, DOMAIN=site.domain,
-        SSL=" ssl crt @DIR@/localhost.pem" * (site is HTTPS))
+        SSL=" ssl crt @DIR@/localhost.pem" * site.is_tls + " alpn h2,http/1.1" * site.is_h2)
     process = Process(["haproxy", "-db", "-q", "-f", config])
     await_listener(process, port)
     return process
@@ -171,7 +189,7 @@ def start_haproxy(directory, port, upstream_port, site):
 
 def start_hotcore(directory, port, upstream_port, site):
     data = directory / f"hotcore-{port}"
-    if site is HTTPS:
+    if site.is_tls:
         # The certificate lies there as if placed by hand. No CA is asked, least of all a real one.
         (data / "certificates").mkdir(0o700, parents=True)
         shutil.copy(directory / "localhost.pem", data / "certificates")
@@ -182,7 +200,7 @@ def start_hotcore(directory, port, upstream_port, site):
         [HOTCORE, "serve", "--data", data, "--bind", "127.0.0.1", "--control-port", 0, *mode], stdout=subprocess.PIPE)
     control_port = await_hotcore(process)
     send_command(control_port, f"add {site.domain} {upstream_port}")
-    if site is HTTPS:
+    if site.is_tls:
         await_certificate(control_port, site.domain)
     return process
 
@@ -238,25 +256,50 @@ VERSIONS = {
     "nginx": (["nginx", "-v"], r"nginx/(\S+)"),
     "haproxy": (["haproxy", "-v"], r"version (\d+\.\d+\.\d+)"),
     "wrk": (["wrk", "-v"], r"wrk \D*(\d+\.\d+\.\d+)"),
+    "h2load": (["h2load", "--version"], r"nghttp2/(\S+)"),
+    "curl": (["curl", "--version"], r"curl (\d+\.\d+\.\d+)"),
 }
 
 
 def start_proxies(bench, site):
     """Starts each proxy in front of the upstream; returns name → (process, port)."""
-    if site is HTTPS:
+    if site.is_tls:
         make_certificate(bench.directory)
     started = {}
     for name in bench.proxies:
         port = free_port()
         started[name] = (START[name](bench.directory, port, bench.upstream_port, site), port)
         with open_connection(port) as connection:
-            if site is HTTPS:
+            if site.is_tls:
+                # Without ALPN, and so over HTTP/1.1.
                 context = ssl.create_default_context(cafile=bench.directory / "localhost.crt")
                 connection = context.wrap_socket(connection, server_hostname=site.domain)
                 check_tls(name, connection)
             check_forwarded_fields(name, connection, site)
             connection.close()
+        if site.is_h2:
+            check_h2(name, port, bench.directory, site)
     return started
+
+
+def check_h2(name, port, directory, site):
+    """The work has to be the same over HTTP/2 too."""
+    finished = run_curl(directory, port, site, "/fields")
+    expected = fields_of(site)
+    if finished != expected:
+        sys.exit(f"{NAMES[name]} forwards other fields over HTTP/2.\n  expected: {expected}\n  received: {finished}")
+
+
+def run_curl(directory, port, site, path, *options):
+    """What curl prints of one GET over HTTP/2."""
+    finished = subprocess.run(
+        ["curl", "--silent", "--show-error", "--fail", "--http2", "--cacert", directory / "localhost.crt", "--resolve",
+         f"{site.domain}:{port}:127.0.0.1", "-H", f"Host: {site.domain}", "-w", "%{stderr}HTTP/%{http_version}", *options,
+         f"https://{site.domain}:{port}{path}"],
+        capture_output=True, text=True, check=False)
+    if finished.returncode != 0 or finished.stderr != "HTTP/2":
+        sys.exit(f"curl failed: {finished.stderr}")
+    return finished.stdout.strip()
 
 
 def check_tls(name, connection):
@@ -268,11 +311,16 @@ def check_tls(name, connection):
 
 def check_forwarded_fields(name, connection, site):
     """The work has to be the same: every proxy sets the same fields, and hands on none for the hop."""
-    expected = f"host={site.domain} for=127.0.0.1 proto={site.scheme} forwarded-host={site.domain}" \
-               " real-ip=127.0.0.1 connection="
+    expected = fields_of(site)
     answer = get(connection, "/fields", site).strip()
     if answer != expected:
         sys.exit(f"{NAMES[name]} forwards other fields than it should.\n  expected: {expected}\n  received: {answer}")
+
+
+def fields_of(site):
+    """What the upstream's /fields tells of the request that a proxy has to make of a client's."""
+    return f"host={site.domain} for=127.0.0.1 proto={site.scheme} forwarded-host={site.domain}" \
+           " real-ip=127.0.0.1 connection="
 
 
 def open_connection(port):
@@ -311,16 +359,17 @@ class Bench(NamedTuple):
 
 
 def measure_load(bench, site, path):
-    """Rounds of wrk against each proxy in turn; returns name → list of one dict a round."""
+    """Rounds of wrk or h2load against each proxy in turn; returns name → list of one dict a round."""
     options = bench.options
+    run = run_h2load if site.is_h2 else run_wrk
     proxies = start_proxies(bench, site)
     for name, proxy in proxies.items():
-        run_wrk(name, *proxy, site, path, options.warm_up)
+        run(name, *proxy, site, path, options.warm_up)
     results = {name: [] for name in proxies}
     order = list(proxies)
     for number in range(options.rounds):
         for name in order:
-            measured = run_wrk(name, *proxies[name], site, path, options.seconds)
+            measured = run(name, *proxies[name], site, path, options.seconds)
             results[name].append(measured)
             print(f"  round {number + 1}  {NAMES[name]:8}  {measured['cpu']:6.1f} µs/request"
                   f"  {measured['rate']:8.0f} requests/s", flush=True)
@@ -330,23 +379,10 @@ def measure_load(bench, site, path):
 
 
 def run_wrk(name, process, port, site, path, seconds):
-    address = site.domain if site is HTTPS else "127.0.0.1"
-    arguments = ["wrk", "-t2", f"-c{CONNECTIONS}", f"-d{seconds}s", "--latency", "-H", f"Host: {site.domain}",
-                 f"{site.scheme}://{address}:{port}{path}"]
-    pss = []
-    # In the middle of the load, and once: reading it holds up the process that is read.
-    sampler = threading.Timer(seconds / 2, lambda: pss.append(process.pss_kilobytes()))
-    cpu_before = process.cpu_seconds()
-    wrk = Process(arguments, stdout=subprocess.PIPE)
-    sampler.start()
-    try:
-        output = wrk.popen.communicate()[0]
-    finally:
-        sampler.cancel()
-        wrk.stop()
-    if process.popen.poll() is not None:
-        sys.exit(f"{NAMES[name]} ended under load, with exit code {process.popen.returncode}.")
-    cpu = process.cpu_seconds() - cpu_before
+    address = site.domain if site.is_tls else "127.0.0.1"
+    output, cpu, pss = run_load(name, process, seconds, [
+        "wrk", "-t2", f"-c{CONNECTIONS}", f"-d{seconds}s", "--latency", "-H", f"Host: {site.domain}",
+        f"{site.scheme}://{address}:{port}{path}"])
     if errors := re.search(r"Non-2xx.*|Socket errors.*", output):
         sys.exit(f"{NAMES[name]}: {errors[0]}")
     p99 = re.search(r"99%\s+([\d.]+)(us|ms|s)\n", output)
@@ -357,9 +393,75 @@ def run_wrk(name, process, port, site, path, seconds):
     return {
         "cpu": cpu / requests * 1e6,
         "rate": float(re.search(r"Requests/sec:\s+([\d.]+)", output)[1]),
-        "p99": float(p99[1]) * {"us": 0.001, "ms": 1, "s": 1000}[p99[2]],
-        "pss": pss[0] / 1024,
+        "latency": milliseconds(p99),
+        "pss": pss,
     }
+
+
+def run_h2load(name, process, port, site, path, seconds):
+    output, cpu, pss = run_load(name, process, seconds, [
+        "h2load", "--threads=2", f"--clients={H2_CLIENTS}", f"--max-concurrent-streams={H2_STREAMS}",
+        f"--duration={seconds}", f"--npn-list={site.protocol}", f"--connect-to=127.0.0.1:{port}",
+        f"--header=:authority: {site.domain}", f"https://{site.domain}:{port}{path}"])
+    succeeded = re.search(r"(\d+) succeeded, 0 failed, 0 errored, 0 timeout", output)
+    statuses = re.search(r"status codes: (\d+) 2xx, 0 3xx, 0 4xx, 0 5xx", output)
+    if not succeeded or not statuses or "Application protocol: h2" not in output:
+        sys.exit(f"{NAMES[name]}: not every request succeeded over HTTP/2:\n{output}")
+    return {
+        "cpu": cpu / int(succeeded[1]) * 1e6,
+        "rate": float(re.search(r"finished in .*, ([\d.]+) req/s", output)[1]),
+        # Least, most and mean.
+        "latency": milliseconds(re.search(r"time for request: +\S+ +\S+ +([\d.]+)(us|ms|s) ", output)),
+        "pss": pss,
+    }
+
+
+def milliseconds(match):
+    """A number and its unit, as load generators print them."""
+    return float(match[1]) * {"us": 0.001, "ms": 1, "s": 1000}[match[2]]
+
+
+def run_load(name, process, seconds, arguments):
+    """What the load generator printed, and what the proxy spent meanwhile: CPU seconds, and MB at half time."""
+    pss = []
+    # In the middle of the load, and once: reading it holds up the process that is read.
+    sampler = threading.Timer(seconds / 2, lambda: pss.append(process.pss_kilobytes()))
+    cpu_before = process.cpu_seconds()
+    load = Process(arguments, stdout=subprocess.PIPE)
+    sampler.start()
+    try:
+        output = load.popen.communicate()[0]
+    finally:
+        sampler.cancel()
+        load.stop()
+    if process.popen.poll() is not None:
+        sys.exit(f"{NAMES[name]} ended under load, with exit code {process.popen.returncode}.")
+    return output, process.cpu_seconds() - cpu_before, pss[0] / 1024
+
+
+def measure_downloads(bench):
+    """Rounds of one download over one HTTP/2 stream from each proxy in turn; returns name → list of one dict a round."""
+    quick = bench.options.quick
+    path, length = ("/quick-huge", QUICK_HUGE_BODY_BYTES) if quick else ("/huge", HUGE_BODY_BYTES)
+    proxies = start_proxies(bench, H2)
+    results = {name: [] for name in proxies}
+    order = list(proxies)
+    for number in range(-1, bench.options.rounds):
+        for name in order:
+            process, port = proxies[name]
+            cpu_before = process.cpu_seconds()
+            told = run_curl(bench.directory, port, H2, path, "-o", "/dev/null", "-w",
+                            "%{stderr}HTTP/%{http_version}%{stdout}%{size_download} %{time_total}")
+            cpu = process.cpu_seconds() - cpu_before
+            size, seconds = told.split()
+            if int(size) != length:
+                sys.exit(f"{NAMES[name]} sent {size} of {length} bytes.")
+            if number < 0:
+                continue  # The warm-up.
+            results[name].append({"seconds": float(seconds), "cpu": cpu, "pss": process.pss_kilobytes() / 1024})
+            print(f"  round {number + 1}  {NAMES[name]:8}  {float(seconds):6.2f} s  {cpu:6.2f} s of CPU", flush=True)
+        order.append(order.pop(0))
+    return results
 
 
 class TlsClients:
@@ -479,16 +581,35 @@ def write_table(header, rows):
     return "\n".join([line, rule, *("| " + " | ".join(row) + " |" for row in rows)]) + "\n"
 
 
-def write_load(results):
+def write_load(results, latency="p99 ms"):
     rows = []
     for name, rounds in results.items():
         cpu = [one["cpu"] for one in rounds]
         rows.append([
             NAMES[name], f"{statistics.median(cpu):.1f}", f"{min(cpu):.1f}–{max(cpu):.1f}",
-            f"{median_of(rounds, 'rate'):,.0f}", f"{median_of(rounds, 'p99'):.2f}",
+            f"{median_of(rounds, 'rate'):,.0f}", f"{median_of(rounds, 'latency'):.2f}",
             f"{max(one['pss'] for one in rounds):.1f}"])
-    header = ["proxy", "CPU µs/request", "lowest–highest", "requests/s", "p99 ms", "peak memory MB"]
+    header = ["proxy", "CPU µs/request", "lowest–highest", "requests/s", latency, "peak memory MB"]
     return write_table(header, rows) + write_ratios(results)
+
+
+def write_h2_load(results):
+    text = (f"h2load drives {H2_CLIENTS} connections with {H2_STREAMS} streams each, from 2 threads, over TLS. It tells the\n"
+            "mean of the latencies alone.\n\n")
+    return text + write_load(results, "mean ms")
+
+
+def write_downloads(results):
+    text = "One GET by curl, which throws away what it gets; the upstream sends from memory.\n\n"
+    rows = []
+    for name, rounds in results.items():
+        seconds = [one["seconds"] for one in rounds]
+        rows.append([
+            NAMES[name], f"{statistics.median(seconds):.2f}", f"{min(seconds):.2f}–{max(seconds):.2f}",
+            f"{median_of(rounds, 'cpu'):.2f}", f"{max(one['pss'] for one in rounds):.1f}"])
+    text += write_table(["proxy", "seconds", "lowest–highest", "CPU seconds", "memory after it MB"], rows)
+    text += write_ratios(results, "download", "seconds", "takes {:.2f}× {}'s time")
+    return text + write_ratios(results, "download").lstrip()
 
 
 def write_handshakes(results):
@@ -504,13 +625,13 @@ def write_handshakes(results):
     return f"{text}\n{''.join(ratios)}"
 
 
-def write_ratios(results, unit="request"):
+def write_ratios(results, unit="request", figure="cpu", sentence="spends {:.2f}× {}'s CPU"):
     if "hotcore" not in results:
         return ""
     text = "\n"
     for peer in (name for name in results if name != "hotcore"):
-        ratios = [ours["cpu"] / theirs["cpu"] for ours, theirs in zip(results["hotcore"], results[peer])]
-        text += f"- hotcore spends {statistics.median(ratios):.2f}× {NAMES[peer]}'s CPU per {unit}" \
+        ratios = [ours[figure] / theirs[figure] for ours, theirs in zip(results["hotcore"], results[peer])]
+        text += f"- hotcore {sentence.format(statistics.median(ratios), NAMES[peer])} per {unit}" \
                 f" (rounds: {min(ratios):.2f}–{max(ratios):.2f}).\n"
     return text
 
@@ -541,7 +662,7 @@ def describe_machine():
 
 
 def write_report(options, sections):
-    versions = ", ".join(f"{NAMES.get(name, name)} {find_version(name)}" for name in [*options.proxies, "wrk"])
+    versions = ", ".join(f"{NAMES.get(name, name)} {find_version(name)}" for name in [*options.proxies, "wrk", "h2load", "curl"])
     return f"""# Measurements
 
 Written by `make bench` on {datetime.date.today().isoformat()}.
@@ -550,7 +671,7 @@ Written by `make bench` on {datetime.date.today().isoformat()}.
 - Versions: {versions}.
 - Method: each proxy stands in front of the same upstream, on loopback, sets the same forwarded fields and
   keeps connections alive on both sides; peers are configured as in [peers/](peers). wrk drives
-  {CONNECTIONS} connections from 2 threads. {options.rounds} rounds of {options.seconds} s each, interleaved, after a
+  {CONNECTIONS} connections from 2 threads, unless a section says otherwise. {options.rounds} rounds of {options.seconds} s each, interleaved, after a
   warm-up of {options.warm_up} s.
 - Over HTTPS all have the same certificate (EC P-256), and agree on TLS 1.3, X25519 and
   TLS_AES_128_GCM_SHA256. Tickets are on everywhere; nginx has a shared session cache too.
@@ -563,7 +684,7 @@ Written by `make bench` on {datetime.date.today().isoformat()}.
 
 {''.join(f"## {title}{chr(10)}{chr(10)}{text}{chr(10)}" for title, text in sections)}## To repeat
 
-    apt-get install nginx-light haproxy wrk openssl
+    apt-get install nginx-light haproxy wrk nghttp2-client curl openssl
     make bench
 
 `bench/run.py --help` tells the shorter ways.
@@ -586,6 +707,11 @@ SCENARIOS = {
         "GET of 100 KB, kept alive", ALL, lambda bench: write_load(measure_load(bench, HTTP, "/100k"))),
     "https-get": Scenario(
         "Small GET over HTTPS, kept alive", ALL, lambda bench: write_load(measure_load(bench, HTTPS, "/"))),
+    "h2-get": Scenario(
+        "Small GET over HTTP/2", ALL, lambda bench: write_h2_load(measure_load(bench, H2, "/"))),
+    "h2-download": Scenario(
+        "Download of 1 GB over one HTTP/2 stream", ["hotcore", "nginx"],
+        lambda bench: write_downloads(measure_downloads(bench))),
     "handshakes": Scenario(
         "TLS handshakes", ["hotcore", "nginx"], lambda bench: write_handshakes(measure_handshakes(bench))),
     "idle": Scenario(
@@ -624,9 +750,10 @@ def parse_options():
 
 
 def check_needs(options):
-    missing = [name for name in ("nginx", "haproxy", "wrk", "setpriv", "openssl") if not shutil.which(name)]
+    missing = [name for name in ("nginx", "haproxy", "wrk", "h2load", "curl", "setpriv", "openssl") if not shutil.which(name)]
     if missing:
-        sys.exit(f"Not found: {', '.join(missing)}. Run: apt-get install nginx-light haproxy wrk util-linux openssl")
+        sys.exit(f"Not found: {', '.join(missing)}. Run: apt-get install nginx-light haproxy wrk nghttp2-client curl"
+                 " util-linux openssl")
     if "hotcore" in options.proxies and not HOTCORE.exists():
         sys.exit(f"Not found: {HOTCORE}. Run: make build")
 

@@ -6,11 +6,11 @@ set -euo pipefail
 needs=(nginx:nginx-light haproxy:haproxy wrk:wrk curl:curl python3:python3 node:nodejs ip:iproute2 ps:procps prlimit:util-linux
     pebble:pebble pebble-challtestsrv:pebble
     openssl:openssl mkcert:mkcert certutil:libnss3-tools update-ca-certificates:ca-certificates
-    chromium:chromium testssl:testssl.sh
+    chromium:chromium testssl:testssl.sh nghttp:nghttp2-client h2load:nghttp2-client
     debootstrap:debootstrap systemd-nspawn:systemd-container unshare:util-linux shellcheck:shellcheck xz:xz-utils dpkg-deb:dpkg)
 
 # The same for modules of Debian's own Python, which python3 on the PATH need not be.
-modules=(hpack:python3-hpack)
+modules=(hpack:python3-hpack h2:python3-h2)
 
 # Where Debian keeps nginx and ip, and a user's PATH often does not look.
 PATH=$PATH:/usr/sbin:/sbin

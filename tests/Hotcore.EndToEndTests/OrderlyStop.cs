@@ -1,5 +1,3 @@
-using System.Net.Sockets;
-
 namespace Hotcore.EndToEndTests;
 
 /// <summary>At SIGTERM or SIGINT what is in flight is finished, and nothing new begun.</summary>
@@ -42,7 +40,7 @@ public class OrderlyStop : IAsyncLifetime
         await connection.ExpectRequest();
 
         _hotcore.Signal(signal);
-        await UntilConnectionsAreRefused();
+        await _hotcore.UntilConnectionsAreRefused();
         await connection.Send("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhello");
         var head = await client.ReadHead();
         await connection.Send("world");
@@ -62,7 +60,7 @@ public class OrderlyStop : IAsyncLifetime
         await Wait.Until(() => upstream.Received.Contains("hello"), "the first half of the body");
 
         _hotcore.Signal(ChildProcess.Terminate);
-        await UntilConnectionsAreRefused();
+        await _hotcore.UntilConnectionsAreRefused();
         await client.Send("world");
 
         Assert.Equal("POST / helloworld", (await client.Read()).Text);
@@ -97,7 +95,7 @@ public class OrderlyStop : IAsyncLifetime
         await connection.ExpectRequest();
 
         _hotcore.Signal(ChildProcess.Terminate);
-        await UntilConnectionsAreRefused();
+        await _hotcore.UntilConnectionsAreRefused();
         Assert.True(_hotcore.IsRunning);
         _hotcore.Signal(ChildProcess.Terminate);
 
@@ -115,28 +113,6 @@ public class OrderlyStop : IAsyncLifetime
         await _hotcore.StartAgain();
 
         Assert.Equal("GET /", (await _hotcore.Get("kept.example.com")).Text);
-    }
-
-    private async Task UntilConnectionsAreRefused()
-    {
-        var deadline = DateTime.UtcNow + Wait.Limit;
-        while (DateTime.UtcNow < deadline)
-        {
-            try
-            {
-                await using var client = await _hotcore.Connect();
-            }
-            catch (SocketException refused) when (refused.SocketErrorCode == SocketError.ConnectionRefused)
-            {
-                return;
-            }
-            catch (SocketException reset) when (reset.SocketErrorCode == SocketError.ConnectionReset)
-            {
-                // The kernel had accepted it in the very instant in which the port was closed.
-            }
-            await Task.Delay(20);
-        }
-        Assert.Fail("connections are still accepted after the signal");
     }
 }
 

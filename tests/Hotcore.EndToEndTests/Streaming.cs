@@ -72,7 +72,7 @@ public class Streaming(SharedHotcore shared) : HotcoreTest(shared)
         await using var client = await Hotcore.Connect();
 
         await client.Send($"GET / HTTP/1.1\r\nHost: {domain}\r\n\r\n");
-        await StandsStill(() => sent);
+        await Wait.UntilItStandsStill(() => sent, TimeSpan.FromSeconds(2));
 
         // What the kernel's socket buffers take is about 10 MiB; the rest must still be with the upstream.
         Assert.InRange(sent, 1, 40 * Memory.MiB);
@@ -99,7 +99,7 @@ public class Streaming(SharedHotcore shared) : HotcoreTest(shared)
                 await client.Send(block);
         });
         using var connection = await upstream.Accept();
-        await StandsStill(() => sent);
+        await Wait.UntilItStandsStill(() => sent, TimeSpan.FromSeconds(2));
 
         Assert.InRange(sent, 1, 40 * Memory.MiB);
         Assert.InRange(Memory.RssBytes(Hotcore.ProcessId) - rssBefore, long.MinValue, 20 * Memory.MiB);
@@ -165,24 +165,6 @@ public class Streaming(SharedHotcore shared) : HotcoreTest(shared)
         await connection.Send("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n");
         Assert.Equal(200, (await client.ReadHead()).Status);
         return connection;
-    }
-
-    /// <summary>
-    /// Waits until a count has been the same for a while: standing still announces itself by no event.
-    /// </summary>
-    private static async Task StandsStill(Func<long> count)
-    {
-        var limit = Stopwatch.StartNew();
-        for (var (last, since) = (-1L, Stopwatch.StartNew()); since.Elapsed < TimeSpan.FromSeconds(2);)
-        {
-            Assert.True(limit.Elapsed < Wait.Limit, $"still sending after {count()} bytes");
-            if (count() != last || last == 0)
-            {
-                last = count();
-                since.Restart();
-            }
-            await Task.Delay(50);
-        }
     }
 }
 

@@ -142,14 +142,12 @@ public class TlsClients(SharedHotcore shared) : HotcoreTest(shared)
     {
         await using var upstream = TestUpstream.Answering(_ => Page);
         await Hotcore.Add("app.localhost", upstream.Port);
-        var home = Directory.CreateTempSubdirectory("hotcore-browser-");
-        var database = home.CreateSubdirectory(".pki").CreateSubdirectory("nssdb").FullName;
-        await Certutil(database, "-N", "--empty-password");
+        using var browser = await Browser.Start();
+        var page = $"https://app.localhost:{Hotcore.Https.Port}/";
 
-        var warned = await Browse(home);
-        await Certutil(database, "-A", "-t", "C,,", "-n", "hotcore", "-i", Hotcore.LocalCaFile);
-        var trusted = await Browse(home);
-        home.Delete(recursive: true);
+        var warned = await browser.Show(page);
+        await browser.Trust(Hotcore.LocalCaFile);
+        var trusted = await browser.Show(page);
 
         Assert.DoesNotContain("shown over https", warned.Output);
         Assert.True(trusted.Output.Contains("shown over https"), trusted.All);
@@ -157,22 +155,6 @@ public class TlsClients(SharedHotcore shared) : HotcoreTest(shared)
 
     private const string Page =
         "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 47\r\n\r\n<!doctype html><title>t</title>shown over https";
-
-    private Task<Finished> Browse(DirectoryInfo home) => Finished.Run(
-        "chromium",
-        [
-            "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-            "--disable-background-networking", "--disable-component-update", "--disable-sync",
-            $"--user-data-dir={Path.Combine(home.FullName, "profile")}",
-            "--dump-dom", $"https://app.localhost:{Hotcore.Https.Port}/",
-        ],
-        new Dictionary<string, string> { ["HOME"] = home.FullName });
-
-    private static async Task Certutil(string database, params string[] arguments)
-    {
-        var finished = await Finished.Run("certutil", ["-d", $"sql:{database}", .. arguments]);
-        Assert.True(finished.ExitCode == 0, finished.All);
-    }
 
     /// <summary>
     /// openssl as a client that sends an input, leaves hotcore the time to answer, and then ends; what it printed.

@@ -26,6 +26,10 @@ public sealed class RealApp : IAsyncDisposable
     public static Task<RealApp> StartNode(int port = 0, params string[] arguments) =>
         StartScript("node", [HotcoreBinary.App("app.js"), port.ToString(), .. arguments]);
 
+    /// <summary>Apps/http2.py: HTTP/2 with prior knowledge, on a library that Debian has for its own Python alone.</summary>
+    public static Task<RealApp> StartHttp2() =>
+        StartScript("/usr/bin/python3", [HotcoreBinary.App("http2.py"), "0"]);
+
     /// <summary>`python3 -m http.server` over a folder: HTTP/1.0, as simple as servers get.</summary>
     public static async Task<RealApp> StartPythonFileServer(string folder)
     {
@@ -71,6 +75,9 @@ public sealed class RealApp : IAsyncDisposable
         var process = ChildProcess.Start(nginx, ["-e", "stderr", "-c", configuration, "-p", folder.FullName]);
         return await UntilItListens(process, port, folder);
     }
+
+    /// <summary>The next line that it prints; null once it has ended.</summary>
+    public Task<string?> ReadLine() => _process.ReadLine();
 
     /// <summary>Ends it as `kill -9` does.</summary>
     public Task Kill() => _process.Kill();
@@ -141,4 +148,51 @@ public static class Curl
 {
     public static Task<Finished> Run(params string[] arguments) =>
         Finished.Run("curl", ["--silent", "--show-error", "--max-time", "60", .. arguments]);
+
+    /// <summary>Asks hotcore for a domain by one protocol; anything but a whole answer fails the test.</summary>
+    public static async Task<Finished> Over(
+        ClientKind kind, RunningHotcore hotcore, string domain, string target, params string[] arguments)
+    {
+        var isTls = kind == ClientKind.Http2OverTls;
+        var port = isTls ? hotcore.Https.Port : hotcore.Http.Port;
+        string[] protocol = kind switch
+        {
+            ClientKind.Http1 => ["--http1.1"],
+            ClientKind.Http2 => ["--http2-prior-knowledge"],
+            _ => ["--http2", "--cacert", hotcore.LocalCaFile],
+        };
+        var finished = await Run([
+            .. protocol, "--resolve", $"{domain}:{port}:127.0.0.1", .. arguments,
+            $"{(isTls ? "https" : "http")}://{domain}:{port}{target}",
+        ]);
+        Assert.True(finished.ExitCode == 0, $"curl exited with {finished.ExitCode}: {finished.Error}");
+        return finished;
+    }
+}
+
+/// <summary>nghttp, the client of the nghttp2 library.</summary>
+public static class Nghttp
+{
+    /// <summary>
+    /// Asks hotcore, with prior knowledge, for targets of a domain, over one connection. Every frame is in its output.
+    /// </summary>
+    public static async Task<string> Run(
+        RunningHotcore hotcore, string domain, IEnumerable<string> targets, params string[] arguments)
+    {
+        var finished = await Finished.Run("nghttp", Arguments(hotcore, domain, targets, arguments));
+        Assert.True(finished.ExitCode == 0, $"nghttp exited with {finished.ExitCode}: {finished.All}");
+        return finished.Output;
+    }
+
+    /// <summary>The same, while the test goes on.</summary>
+    public static ChildProcess Start(
+        RunningHotcore hotcore, string domain, IEnumerable<string> targets, params string[] arguments) =>
+        ChildProcess.Start("nghttp", Arguments(hotcore, domain, targets, arguments));
+
+    private static IEnumerable<string> Arguments(
+        RunningHotcore hotcore, string domain, IEnumerable<string> targets, string[] arguments) =>
+        [
+            "--verbose", "--timeout=60", "--header", $":authority: {domain}", .. arguments,
+            .. targets.Select(target => $"http://{hotcore.Http}{target}"),
+        ];
 }

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Net;
+using System.Net.Sockets;
 using System.Text;
 using System.Text.RegularExpressions;
 
@@ -188,6 +189,27 @@ public sealed partial class RunningHotcore : IAsyncDisposable
     {
         _isMeantToRun = false;
         _process.Signal(signal);
+    }
+
+    /// <summary>Waits until it has begun to stop: nobody gets in any more.</summary>
+    public async Task UntilConnectionsAreRefused()
+    {
+        for (var limit = Stopwatch.StartNew(); limit.Elapsed < Wait.Limit; await Task.Delay(20))
+        {
+            try
+            {
+                await using var client = await Connect();
+            }
+            catch (SocketException refused) when (refused.SocketErrorCode == SocketError.ConnectionRefused)
+            {
+                return;
+            }
+            catch (SocketException reset) when (reset.SocketErrorCode == SocketError.ConnectionReset)
+            {
+                // The kernel had accepted it in the very instant in which the port was closed.
+            }
+        }
+        Assert.Fail("connections are still accepted after the signal");
     }
 
     public Task<int> WaitForExit(TimeSpan? limit = null) => _process.WaitForExit(limit);

@@ -42,6 +42,25 @@ public static class Wait
     }
 
     /// <summary>
+    /// Waits until a count has begun and then been the same for a while: standing still announces itself by no event.
+    /// </summary>
+    public static async Task UntilItStandsStill(Func<long> count, TimeSpan forThatLong)
+    {
+        var limit = Stopwatch.StartNew();
+        for (var (last, since) = (-1L, Stopwatch.StartNew()); since.Elapsed < forThatLong;)
+        {
+            if (limit.Elapsed > Limit)
+                throw new TimeoutException($"still counting, or not yet, at {count()}");
+            if (count() != last || last == 0)
+            {
+                last = count();
+                since.Restart();
+            }
+            await Task.Delay(50);
+        }
+    }
+
+    /// <summary>
     /// Gives something that must not happen the time to happen. The one kind of sleep here: an absence announces
     /// itself by no event.
     /// </summary>

@@ -22,14 +22,19 @@ public static class WebSocketMessages
         }
     }
 
+    /// <summary>The proof that an upgrade was understood (RFC 6455 4.2.2).</summary>
+    public static string AcceptOf(Fields request) => Convert.ToBase64String(SHA1.HashData(Encoding.ASCII.GetBytes(
+        request["Sec-WebSocket-Key"] + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11")));
+
     /// <summary>Serves an upstream connection: every message goes back.</summary>
-    public static async Task Echo(UpstreamConnection connection)
+    public static async Task Echo(UpstreamConnection connection) =>
+        await Echo(connection, (await connection.ExpectRequest()).Head);
+
+    /// <summary>The same, from a request on whose head was read already.</summary>
+    public static async Task Echo(UpstreamConnection connection, MessageHead request)
     {
-        var request = await connection.ExpectRequest();
-        var accept = Convert.ToBase64String(SHA1.HashData(Encoding.ASCII.GetBytes(
-            request.Fields["Sec-WebSocket-Key"] + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11")));
         await connection.Send("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-            + $"Sec-WebSocket-Accept: {accept}\r\n\r\n");
+            + $"Sec-WebSocket-Accept: {AcceptOf(request.Fields)}\r\n\r\n");
         using var socket = WebSocket.CreateFromStream(
             new NetworkStream(connection.Socket), new WebSocketCreationOptions { IsServer = true });
         var buffer = new byte[MostBytes + 1];

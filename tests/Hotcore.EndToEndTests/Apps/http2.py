@@ -1,0 +1,71 @@
+"""An HTTP/2 app with prior knowledge, on Debian's python3-h2: http2.py PORT (0 for a free one).
+
+It does what other servers do not let one do, and prints what other servers do not tell:
+
+    /hints      103 with two fields, then 200
+    /reset/N    RST_STREAM with the error code N, before any answer
+    /wait       no answer; `begun PATH`, and `reset PATH N` once it is given up with the error code N
+    else        200 with the request's fields and trailers, one a line, once its body has ended
+"""
+import socket
+import sys
+import threading
+
+import h2.config
+import h2.connection
+import h2.events
+
+
+class Connection:
+    def __init__(self, peer):
+        self.peer = peer
+        self.h2 = h2.connection.H2Connection(h2.config.H2Configuration(client_side=False, header_encoding="utf-8"))
+        self.requests = {}
+
+    def serve(self):
+        self.h2.initiate_connection()
+        while True:
+            self.peer.sendall(self.h2.data_to_send())
+            if not (data := self.peer.recv(65536)):
+                return
+            for event in self.h2.receive_data(data):
+                self.handle(event)
+
+    def handle(self, event):
+        if isinstance(event, h2.events.RequestReceived):
+            self.requests[event.stream_id] = list(event.headers)
+            self.begin(event.stream_id)
+        elif isinstance(event, h2.events.TrailersReceived):
+            self.requests[event.stream_id] += [("trailer " + name, value) for name, value in event.headers]
+        elif isinstance(event, h2.events.DataReceived):
+            self.h2.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
+        elif isinstance(event, h2.events.StreamReset) and event.remote_reset:
+            print("reset", self.path(event.stream_id), int(event.error_code), flush=True)
+        elif isinstance(event, h2.events.StreamEnded):
+            self.answer(event.stream_id)
+
+    def path(self, stream):
+        return dict(self.requests[stream])[":path"]
+
+    def begin(self, stream):
+        if self.path(stream).startswith("/reset/"):
+            self.h2.reset_stream(stream, int(self.path(stream).rsplit("/", 1)[1]))
+        elif self.path(stream) == "/hints":
+            self.h2.send_headers(stream, [(":status", "103"), ("link", "</style.css>; rel=preload"), ("x-hint", "one")])
+        elif self.path(stream) == "/wait":
+            print("begun", self.path(stream), flush=True)
+
+    def answer(self, stream):
+        if self.path(stream).startswith(("/wait", "/reset/")):
+            return
+        fields = "".join(f"{name}: {value}\n" for name, value in self.requests[stream])
+        self.h2.send_headers(stream, [(":status", "200"), ("content-type", "text/plain")])
+        self.h2.send_data(stream, fields.encode(), end_stream=True)
+
+
+listener = socket.create_server(("127.0.0.1", int(sys.argv[1])), backlog=512)
+print(listener.getsockname()[1], flush=True)
+while True:
+    accepted, _ = listener.accept()
+    accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    threading.Thread(target=Connection(accepted).serve, daemon=True).start()

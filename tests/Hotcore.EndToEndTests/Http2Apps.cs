@@ -1,0 +1,76 @@
+using System.Text.RegularExpressions;
+
+namespace Hotcore.EndToEndTests;
+
+/// <summary>Behind hotcore an app on Python's h2, which does and tells what other HTTP/2 servers keep to themselves.</summary>
+public class Http2Apps(SharedHotcore shared) : HotcoreTest(shared)
+{
+    [Theory]
+    [InlineData(ClientKind.Http1)]
+    [InlineData(ClientKind.Http2)]
+    [InlineData(ClientKind.Http2OverTls)]
+    public async Task Early_hints_of_an_HTTP_2_app_reach_curl(ClientKind kind)
+    {
+        await using var app = await RealApp.StartHttp2();
+        var domain = await Hotcore.AddNewDomain(app.Port);
+
+        var finished = await Curl.Over(
+            kind, Hotcore, domain, "/hints", "--include", "--data", "", "-H", "Content-Type: application/grpc");
+
+        Assert.Matches(
+            @"^HTTP/[12.]+ 103[^\n]*\n(.*\n)*?link: </style.css>; rel=preload\n(.*\n)*?HTTP/[12.]+ 200",
+            finished.Output.Replace("Link:", "link:"));
+    }
+
+    [Fact]
+    public async Task Trailers_of_an_HTTP_1_1_request_reach_an_HTTP_2_upstream()
+    {
+        await using var app = await RealApp.StartHttp2();
+        var domain = await Hotcore.AddNewDomain(app.Port);
+        await using var client = await Hotcore.Connect();
+
+        var response = await client.Exchange(
+            $"POST /page HTTP/1.1\r\nHost: {domain}\r\nContent-Type: application/grpc+proto\r\nTransfer-Encoding: chunked\r\n"
+            + "Connection: keep-alive, X-Of-The-Hop\r\nX-Of-The-Hop: 1\r\nCookie: a=1; b=2\r\n"
+            + "\r\n5\r\nhello\r\n0\r\nX-Sum: 42\r\n\r\n");
+
+        Assert.Equal(200, response.Status);
+        var lines = response.Text.Split('\n');
+        Assert.Contains(":method: POST", lines);
+        Assert.Contains(":scheme: http", lines);
+        Assert.Contains(":path: /page", lines);
+        Assert.Contains($":authority: {domain}", lines);
+        Assert.Contains("content-type: application/grpc+proto", lines);
+        Assert.Contains("trailer x-sum: 42", lines);
+        Assert.DoesNotContain(lines, line => Regex.IsMatch(line, "^(host|connection|transfer-encoding|keep-alive|x-of-the-hop):"));
+    }
+
+    [Fact]
+    public async Task A_clients_reset_reaches_an_HTTP_2_upstream_with_its_error_code()
+    {
+        await using var app = await RealApp.StartHttp2();
+        var domain = await Hotcore.AddNewDomain(app.Port);
+        await using var client = ScriptedClient.For(Hotcore, ClientKind.Http2, domain, "application/grpc");
+        await using var asked = await client.Begin("/wait", []);
+        Assert.Equal("begun /wait", await app.ReadLine());
+
+        asked.Reset();
+
+        // 8 is CANCEL.
+        Assert.Equal("reset /wait 8", await app.ReadLine());
+    }
+
+    [Fact]
+    public async Task A_reset_of_an_HTTP_2_upstream_before_any_answer_is_no_answer()
+    {
+        await using var app = await RealApp.StartHttp2();
+        var domain = await Hotcore.AddNewDomain(app.Port);
+        await using var client = await Hotcore.Connect();
+
+        var response = await client.Exchange(
+            $"POST /reset/2 HTTP/1.1\r\nHost: {domain}\r\nContent-Type: application/grpc\r\nContent-Length: 0\r\n\r\n");
+
+        Assert.Equal(502, response.Status);
+        Assert.Contains(domain, response.Text);
+    }
+}
