@@ -26,7 +26,7 @@ public class Obstacles : IAsyncLifetime
         Assert.Contains("this machine is not run by systemd", withoutSystemd.Error);
 
         var withoutSsl = await InOtherMounts("mount --bind /dev/null $(ls /usr/lib/*/libssl.so.3)");
-        Assert.Contains("OpenSSL 3 (libssl.so.3) is not on this machine; install it", withoutSsl.Error);
+        Assert.Contains("OpenSSL 3 (libssl.so.3, libcrypto.so.3) is not on this machine, or cannot be used; install it", withoutSsl.Error);
         Assert.False(Directory.Exists(_debian["/opt/hotcore"]));
     }
 

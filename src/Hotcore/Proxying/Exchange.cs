@@ -76,6 +76,9 @@ internal abstract class Exchange
     /// <param name="reason">Why, where it broke off.</param>
     public abstract bool EndAnswer(BodyCopyResult result, ErrorCode reason);
 
+    /// <summary>Whether <see cref="Response"/>, a final one, would mean to this client what the app meant.</summary>
+    public virtual bool MayPass() => true;
+
     /// <summary>Whether <see cref="Response"/> switches to a protocol that the client asked for, as it must (RFC 9110 7.8).</summary>
     public abstract bool IsAgreed();
 

@@ -46,7 +46,9 @@ internal static class Forwarder
         Exchange exchange, Mapping mapping, Upstream upstream, HeadResult received, LoopTask<BodyCopyResult> sending)
     {
         var isSwitching = received == HeadResult.Complete && exchange.Response.Status == 101;
-        if (received == HeadResult.Malformed || (isSwitching && !(exchange.WantsUpgrade && exchange.IsAgreed())))
+        var isFit = received == HeadResult.Complete
+            && (isSwitching ? exchange.WantsUpgrade && exchange.IsAgreed() : exchange.MayPass());
+        if (received == HeadResult.Malformed || (received == HeadResult.Complete && !isFit))
             return FailAsync(exchange, ErrorPage.BadAnswer(mapping), upstream, sending);
         if (received == HeadResult.CalledOff && exchange.TryPassReset(upstream.ResetCode))
             return EndCalledOffAsync(exchange, upstream, sending);

@@ -14,9 +14,11 @@ internal sealed class UpstreamPort(int number, ProxyLoop owner, EventLoop loop, 
 
     private readonly LinkedList<Http1Upstream> _idle = new();
     private readonly List<Http2UpstreamConnection> _http2 = [];
+    private readonly List<Readiness> _awaitingHttp2 = [];
     private readonly List<Readiness> _waiting = [];
     private bool _prefersIPv6;
     private bool _isProbing;
+    private bool _isOpeningHttp2;
 
     public int Number { get; } = number;
 
@@ -27,16 +29,48 @@ internal sealed class UpstreamPort(int number, ProxyLoop owner, EventLoop loop, 
         exchange.IsGrpc ? TakeStream() : TakeIdle(surelyAlive: !exchange.MayBeSentAgain);
 
     /// <summary>Opens a connection for the exchange, to 127.0.0.1, or to ::1 where only that answers; null when neither does.</summary>
-    public async LoopTask<Upstream?> OpenAsync(Exchange exchange)
+    public LoopTask<Upstream?> OpenAsync(Exchange exchange) => exchange.IsGrpc ? OpenStreamAsync(exchange) : OpenHttp1Async();
+
+    private async LoopTask<Upstream?> OpenHttp1Async() =>
+        await ConnectAsync() is { } connection ? new Http1Upstream(this, connection) : null;
+
+    /// <summary>
+    /// Calls that come while a connection is being opened share it, as far as it takes them: how many those are, its SETTINGS tell.
+    /// </summary>
+    private async LoopTask<Upstream?> OpenStreamAsync(Exchange exchange)
     {
+        while (_isOpeningHttp2)
+        {
+            var wait = exchange.BeginHold(loop);
+            wait.IsSet = false;
+            _awaitingHttp2.Add(wait);
+            var result = await wait.WaitAsync(Timeouts.Connect);
+            _awaitingHttp2.Remove(wait);
+            if (result != WaitResult.Ready)
+                return null;
+            if (TakeStream() is { } shared)
+                return shared;
+        }
+
+        _isOpeningHttp2 = true;
         if (await ConnectAsync() is not { } connection)
+        {
+            HasOpenedHttp2();
             return null;
-        if (!exchange.IsGrpc)
-            return new Http1Upstream(this, connection);
+        }
+
         var http2 = new Http2UpstreamConnection(this, connection, owner.Http2Scratch);
         _http2.Add(http2);
         http2.RunAsync().RunDetached(loop.Report);
         return http2.OpenStream();
+    }
+
+    /// <summary>The connection that was being opened takes more streams now, or never will.</summary>
+    public void HasOpenedHttp2()
+    {
+        _isOpeningHttp2 = false;
+        foreach (var wait in _awaitingHttp2.ToArray())
+            wait.Signal();
     }
 
     /// <summary>The connection that was used last, or null. With <paramref name="surelyAlive"/>, only one that was used a moment ago.</summary>

@@ -28,10 +28,13 @@ internal sealed class Http2BodySource(Http2Stream stream) : BodySource
 
     public override async LoopTask<bool> WaitAsync()
     {
-        if (stream.IsReset)
-            return false;
-        return await stream.WaitToReceiveAsync(_silenceMilliseconds) == WaitResult.Ready && !stream.IsReset;
+        // What came before a reset counts: an app may answer in full, and then want no more of the request (RFC 9113 8.1).
+        if (!HasSomething && !stream.IsReset)
+            _ = await stream.WaitToReceiveAsync(_silenceMilliseconds);
+        return HasSomething;
     }
+
+    private bool HasSomething => stream.HasReceived || stream.RemoteHasEnded;
 
     public override void Cancel() => stream.CancelReceiving();
 }

@@ -18,6 +18,9 @@ internal interface IHttp2Endpoint
     /// </summary>
     ErrorCode ReceiveBlock(int id, Http2Stream? stream, ReadOnlySpan<byte> block, bool endsStream);
 
+    /// <summary>The peer has stated its settings, or changed them.</summary>
+    void ReceiveSettings();
+
     /// <summary>The peer will open, or take, no more streams than those up to <paramref name="lastStreamId"/>.</summary>
     void ReceiveGoAway(int lastStreamId);
 
@@ -479,6 +482,7 @@ internal sealed class Http2Connection
         }
 
         _hasPeerSettings = true;
+        _endpoint.ReceiveSettings();
         Output.WriteControl(FrameType.Settings, FrameFlags.Ack, 0);
         return Afford();
     }

@@ -99,6 +99,9 @@ internal sealed class Http2Exchange : Exchange, IHttp2StreamOwner
         return true;
     }
 
+    /// <summary>An app that does not upgrade may answer 200; over HTTP/2 that would open the tunnel (RFC 8441 5).</summary>
+    public override bool MayPass() => !(WantsUpgrade && Response.Status is >= 200 and < 300);
+
     /// <summary>The app upgrades to what was asked for, and shows that it knows it (RFC 6455 4.2.2).</summary>
     public override bool IsAgreed()
     {

@@ -80,6 +80,11 @@ internal sealed class Http2Session : ClientSession, IHttp2Endpoint
         // It is read at once, or, while the client does not take what it asked for, in time.
     }
 
+    public void ReceiveSettings()
+    {
+        // How many streams hotcore may open is of no interest: it opens none.
+    }
+
     public void ReceiveGoAway(int lastStreamId)
     {
         // The client opens no more streams; those that are open go on.

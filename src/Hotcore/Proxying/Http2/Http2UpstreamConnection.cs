@@ -10,8 +10,8 @@ namespace Hotcore.Proxying.Http2;
 /// </summary>
 internal sealed class Http2UpstreamConnection : IHttp2Endpoint
 {
-    /// <summary>Until the app has said how many it takes, and beyond that: another connection is cheap on one machine.</summary>
-    private const int MostStreams = 128;
+    /// <summary>However many more the app takes: another connection is cheap on one machine.</summary>
+    private const int MostStreams = 100;
 
     private static readonly (Setting, int)[] Settings =
     [
@@ -25,6 +25,7 @@ internal sealed class Http2UpstreamConnection : IHttp2Endpoint
     private readonly ReceiveBuffer _input;
     private readonly Http2Connection _http2;
     private uint _idleSinceRound;
+    private bool _hasSettings;
     private bool _isGoingAway;
     private int _nextId = 1;
 
@@ -46,7 +47,7 @@ internal sealed class Http2UpstreamConnection : IHttp2Endpoint
     /// <summary>It is there, and takes another exchange.</summary>
     public bool CanOpenStream =>
         !_isGoingAway && !_connection.IsClosed && !_connection.PeerHasFinished && _nextId < int.MaxValue - 1
-        && _http2.StreamCount < Math.Min(MostStreams, _http2.Peer.MaxConcurrentStreams)
+        && _hasSettings && _http2.StreamCount < Math.Min(MostStreams, _http2.Peer.MaxConcurrentStreams)
         && (_http2.StreamCount > 0 || _connection.IsSilent(_idleSinceRound));
 
     /// <summary>Receives until the connection ends; the streams that are left end with it.</summary>
@@ -64,6 +65,7 @@ internal sealed class Http2UpstreamConnection : IHttp2Endpoint
         {
             _isGoingAway = true;
             _connection.Close();
+            ReceiveSettings(); // None will come: whoever waits for them opens a connection of its own.
             await _http2.EndAsync();
             _input.Release();
             _port.Forget(this);
@@ -108,6 +110,14 @@ internal sealed class Http2UpstreamConnection : IHttp2Endpoint
     public FieldBlockStatus Decode(ReadOnlySpan<byte> block, FieldSection fields) => _http2.Decode(block, fields);
 
     public Http2Scratch Scratch => _http2.Scratch;
+
+    public void ReceiveSettings()
+    {
+        if (_hasSettings)
+            return;
+        _hasSettings = true;
+        _port.HasOpenedHttp2();
+    }
 
     public void ReceiveGoAway(int lastStreamId)
     {
