@@ -51,12 +51,18 @@ public sealed record AcmeDirectory(string Url, string? RootFile = null)
 public sealed partial class RunningHotcore : IAsyncDisposable
 {
     private readonly StartOptions _options;
+    private readonly Socket _controlNumber = new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
     private readonly StringBuilder _errorsOfEarlierProcesses = new();
     private ChildProcess _process = null!;
     private bool _isMeantToRun;
     private int _domainCount;
 
-    private RunningHotcore(StartOptions options) => _options = options;
+    private RunningHotcore(StartOptions options)
+    {
+        _options = options;
+        // hotcore maps no domain to the number of its control port, which is UDP; so no test's upstream, which is TCP, may get it.
+        _controlNumber.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+    }
 
     public string DataFolder { get; } = Directory.CreateTempSubdirectory("hotcore-e2e-").FullName;
 
@@ -227,6 +233,7 @@ public sealed partial class RunningHotcore : IAsyncDisposable
     {
         var diedByItself = _isMeantToRun && _process.HasExited;
         await _process.DisposeAsync();
+        _controlNumber.Dispose();
         TestContext.Current.TestOutputHelper?.WriteLine($"hotcore wrote to standard error:\n{Tail(Errors)}");
         Directory.Delete(DataFolder, recursive: true);
         if (diedByItself)
@@ -246,7 +253,8 @@ public sealed partial class RunningHotcore : IAsyncDisposable
         List<string> command =
         [
             HotcoreBinary.Path, "serve", "--data", DataFolder, "--bind", _options.Bind,
-            "--http-port", _options.HttpPort.ToString(), "--https-port", _options.HttpsPort.ToString(), "--control-port", "0",
+            "--http-port", _options.HttpPort.ToString(), "--https-port", _options.HttpsPort.ToString(),
+            "--control-port", ((IPEndPoint)_controlNumber.LocalEndPoint!).Port.ToString(),
         ];
         command.AddRange(_options.Acme is { } acme ? ["--acme-directory", acme.Url] : ["--local"]);
         if (_options.Acme?.RootFile is { } rootFile)
