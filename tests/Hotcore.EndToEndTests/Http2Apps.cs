@@ -45,6 +45,63 @@ public class Http2Apps(SharedHotcore shared) : HotcoreTest(shared)
         Assert.DoesNotContain(lines, line => Regex.IsMatch(line, "^(host|connection|transfer-encoding|keep-alive|x-of-the-hop):"));
     }
 
+    [Theory]
+    [InlineData("GET", 204)]
+    [InlineData("GET", 304)]
+    [InlineData("HEAD", 200)]
+    public async Task Content_that_an_answer_may_not_have_reaches_no_HTTP_1_1_client(string method, int status)
+    {
+        await using var app = await RealApp.StartHttp2();
+        var domain = await Hotcore.AddNewDomain(app.Port);
+        await using var client = await Hotcore.Connect();
+
+        await client.Send(
+            $"{method} /body/{status} HTTP/1.1\r\nHost: {domain}\r\nContent-Type: application/grpc\r\n\r\n"
+            + $"GET /next HTTP/1.1\r\nHost: {domain}\r\nContent-Type: application/grpc\r\nConnection: close\r\n\r\n");
+        var received = await Wait.For(client.Reader.ReadToEnd(), "the end of the connection");
+
+        Assert.Contains($" {status} ", received);
+        Assert.DoesNotContain("forged", received);
+    }
+
+    [Fact]
+    public async Task Content_before_a_head_is_no_answer()
+    {
+        await using var app = await RealApp.StartHttp2();
+        var domain = await Hotcore.AddNewDomain(app.Port);
+        await using var client = await Hotcore.Connect();
+
+        var response = await client.Exchange(
+            $"GET /early HTTP/1.1\r\nHost: {domain}\r\nContent-Type: application/grpc\r\n\r\n");
+
+        Assert.Equal(502, response.Status);
+    }
+
+    [Fact]
+    public async Task Clients_that_do_not_read_hold_up_no_other_on_the_same_upstream_connection()
+    {
+        await using var app = await RealApp.StartHttp2();
+        var domain = await Hotcore.AddNewDomain(app.Port);
+        var idlers = new List<Http2Client>();
+        for (var i = 0; i < 10; i++)
+        {
+            var idler = await Http2Client.Connect(
+                Hotcore.Http, new Http2Options { Settings = [(Http2Setting.InitialWindowSize, 0)], GrantsWindows = false });
+            idlers.Add(idler);
+            await idler.Request(domain, "/much", fields: [("content-type", "application/grpc")]);
+            await idler.Request(domain, "/much", fields: [("content-type", "application/grpc")]);
+        }
+        for (var full = 0; full < 20; full++)
+            Assert.StartsWith("full ", await app.ReadLine());
+
+        await using var client = await Http2Client.Connect(Hotcore.Http);
+        for (var i = 0; i < 10; i++)
+            Assert.Equal(200, (await client.Get(domain, "/page", ("content-type", "application/grpc"))).Status);
+
+        foreach (var idler in idlers)
+            await idler.DisposeAsync();
+    }
+
     [Fact]
     public async Task A_clients_reset_reaches_an_HTTP_2_upstream_with_its_error_code()
     {

@@ -61,6 +61,42 @@ public class Http2WebSockets(SharedHotcore shared) : HotcoreTest(shared)
     }
 
     [Fact]
+    public async Task A_window_granted_anew_for_every_small_message_is_no_flood()
+    {
+        await using var upstream = TestUpstream.Scripted();
+        var domain = await Hotcore.AddNewDomain(upstream.Port);
+        await using var client = await Http2Client.Connect(Hotcore.Http, new Http2Options { GrantsWindows = false });
+        var stream = await Connect(client, domain);
+        using var connection = await upstream.Accept();
+        await Accept(connection, await connection.ExpectRequest());
+        await client.ReadHead(stream);
+
+        for (var i = 1; i <= 2_000; i++)
+        {
+            await connection.Send("0123456789");
+            await client.Until(() => stream.BodyLength == 10 * i, "the message");
+            await client.Send(WindowUpdate(stream.Id, 10), WindowUpdate(0, 10));
+        }
+
+        await client.ExpectPong();
+        Assert.Null(client.GoAway);
+    }
+
+    [Fact]
+    public async Task Another_protocol_than_websocket_is_not_served()
+    {
+        await using var upstream = TestUpstream.Scripted();
+        var domain = await Hotcore.AddNewDomain(upstream.Port);
+        await using var client = await Http2Client.Connect(Hotcore.Http);
+
+        var stream = await Connect(client, domain, "connect-udp");
+        await client.ReadAnswer(stream);
+
+        Assert.Equal(501, stream.Status);
+        Assert.Empty(upstream.Connections);
+    }
+
+    [Fact]
     public async Task What_the_client_sends_before_it_is_accepted_is_not_lost()
     {
         await using var upstream = TestUpstream.Scripted();
@@ -170,13 +206,13 @@ public class Http2WebSockets(SharedHotcore shared) : HotcoreTest(shared)
         Assert.Equal("", upstream.Received);
     }
 
-    private static async Task<Http2Stream> Connect(Http2Client client, string domain)
+    private static async Task<Http2Stream> Connect(Http2Client client, string domain, string protocol = "websocket")
     {
         var id = client.NextStream();
         await client.Send(Headers(
             id,
             Hpack.Block(
-                (":method", "CONNECT"), (":protocol", "websocket"), (":scheme", "http"), (":path", "/chat"),
+                (":method", "CONNECT"), (":protocol", protocol), (":scheme", "http"), (":path", "/chat"),
                 (":authority", domain),
                 ("sec-websocket-version", "13"), ("sec-websocket-protocol", "chat, other"),
                 ("origin", "http://a.example.com")),

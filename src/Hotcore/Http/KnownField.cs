@@ -22,6 +22,7 @@ internal enum KnownField : byte
     KeepAlive,
     ProxyConnection,
     SecWebSocketAccept,
+    SecWebSocketKey,
     TE,
     Trailer,
     TransferEncoding,
@@ -65,9 +66,12 @@ internal static class FieldNames
         16 => (name[0] | 0x20) == 'x'
             ? MatchForwarded(name, "x-forwarded-host"u8, KnownField.XForwardedHost)
             : Match(name, "proxy-connection"u8, KnownField.ProxyConnection),
-        17 => (name[0] | 0x20) == 'x'
-            ? MatchForwarded(name, "x-forwarded-proto"u8, KnownField.XForwardedProto)
-            : Match(name, "transfer-encoding"u8, KnownField.TransferEncoding),
+        17 => (name[0] | 0x20) switch
+        {
+            (byte)'x' => MatchForwarded(name, "x-forwarded-proto"u8, KnownField.XForwardedProto),
+            (byte)'s' => Match(name, "sec-websocket-key"u8, KnownField.SecWebSocketKey),
+            _ => Match(name, "transfer-encoding"u8, KnownField.TransferEncoding),
+        },
         20 => Match(name, "sec-websocket-accept"u8, KnownField.SecWebSocketAccept),
         _ => KnownField.Other,
     };

@@ -56,6 +56,7 @@ internal sealed record ErrorPage(int Status, string Title, string Explanation)
         421 => "Misdirected Request",
         414 => "URI Too Long",
         431 => "Request Header Fields Too Large",
+        501 => "Not Implemented",
         502 => "Bad Gateway",
         505 => "HTTP Version Not Supported",
         _ => throw new ArgumentOutOfRangeException(nameof(status), status, "hotcore never answers so."),

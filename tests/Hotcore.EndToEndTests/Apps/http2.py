@@ -4,6 +4,9 @@ It does what other servers do not let one do, and prints what other servers do n
 
     /hints      103 with two fields, then 200
     /reset/N    RST_STREAM with the error code N, before any answer
+    /body/N     the status N, and content that looks like another answer, whether that status may have content or not
+    /early      content before any head
+    /much       200 and 10 MB, as the windows allow; `full N` when the stream N finds no window left
     /wait       no answer; `begun PATH`, and `reset PATH N` once it is given up with the error code N
     else        200 with the request's fields and trailers, one a line, once its body has ended
 """
@@ -21,6 +24,7 @@ class Connection:
         self.peer = peer
         self.h2 = h2.connection.H2Connection(h2.config.H2Configuration(client_side=False, header_encoding="utf-8"))
         self.requests = {}
+        self.unsent = {}
 
     def serve(self):
         self.h2.initiate_connection()
@@ -39,7 +43,11 @@ class Connection:
             self.requests[event.stream_id] += [("trailer " + name, value) for name, value in event.headers]
         elif isinstance(event, h2.events.DataReceived):
             self.h2.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
+        elif isinstance(event, h2.events.WindowUpdated):
+            for stream in list(self.unsent):
+                self.send_more(stream)
         elif isinstance(event, h2.events.StreamReset) and event.remote_reset:
+            self.unsent.pop(event.stream_id, None)
             print("reset", self.path(event.stream_id), int(event.error_code), flush=True)
         elif isinstance(event, h2.events.StreamEnded):
             self.answer(event.stream_id)
@@ -55,7 +63,31 @@ class Connection:
         elif self.path(stream) == "/wait":
             print("begun", self.path(stream), flush=True)
 
+    def send_more(self, stream):
+        while self.unsent[stream] and (window := self.h2.local_flow_control_window(stream)) > 0:
+            count = min(window, self.unsent[stream], self.h2.max_outbound_frame_size)
+            self.h2.send_data(stream, bytes(count))
+            self.unsent[stream] -= count
+        if self.unsent[stream]:
+            print("full", stream, flush=True)
+        else:
+            del self.unsent[stream]
+            self.h2.end_stream(stream)
+
+    def send_raw(self, kind, flags, stream, payload):
+        self.peer.sendall(self.h2.data_to_send())
+        self.peer.sendall(len(payload).to_bytes(3, "big") + bytes([kind, flags]) + stream.to_bytes(4, "big") + payload)
+
     def answer(self, stream):
+        if self.path(stream) == "/much":
+            self.unsent[stream] = 10_000_000
+            self.h2.send_headers(stream, [(":status", "200")])
+            return self.send_more(stream)
+        if self.path(stream) == "/early":
+            return self.send_raw(0, 0, stream, b"content")
+        if self.path(stream).startswith("/body/"):
+            self.h2.send_headers(stream, [(":status", self.path(stream).rsplit("/", 1)[1])])
+            return self.send_raw(0, 1, stream, b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nforged")
         if self.path(stream).startswith(("/wait", "/reset/")):
             return
         fields = "".join(f"{name}: {value}\n" for name, value in self.requests[stream])

@@ -18,6 +18,7 @@ public sealed class FieldNamesTests
         ["keep-alive"] = KnownField.KeepAlive,
         ["proxy-connection"] = KnownField.ProxyConnection,
         ["sec-websocket-accept"] = KnownField.SecWebSocketAccept,
+        ["sec-websocket-key"] = KnownField.SecWebSocketKey,
         ["te"] = KnownField.TE,
         ["trailer"] = KnownField.Trailer,
         ["transfer-encoding"] = KnownField.TransferEncoding,

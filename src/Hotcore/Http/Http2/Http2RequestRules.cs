@@ -11,6 +11,8 @@ internal static class Http2RequestRules
 {
     private static readonly Refusal NoConnect = new(405, "hotcore is not a forward proxy: CONNECT is not served");
 
+    private static readonly Refusal OtherProtocol = new(501, "over HTTP/2, only the protocol websocket is served");
+
     /// <summary>How long <see cref="Apply"/>'s key is.</summary>
     public const int WebSocketKeyBytes = 24;
 
@@ -40,7 +42,7 @@ internal static class Http2RequestRules
             return false;
         (head.MinorVersion, head.IsPersistent) = (1, true);
         JoinCookies(block, scratch, head);
-        return block.Protocol.IsAbsent || ApplyProtocol(block, scratch, head, endsStream, webSocketKey);
+        return block.Protocol.IsAbsent || ApplyProtocol(block, scratch, head, endsStream, webSocketKey, out refusal);
     }
 
     private static bool ApplyMethod(FieldBlock block, RequestHead head)
@@ -129,22 +131,25 @@ internal static class Http2RequestRules
     }
 
     /// <summary>
-    /// An extended CONNECT is what the Upgrade of HTTP/1.1 is (RFC 8441 5), so it is made to look like one. There is no body
-    /// until the app has agreed.
+    /// An extended CONNECT to websocket is what the Upgrade of HTTP/1.1 is (RFC 8441 5), so it is made to look like one. There is
+    /// no body until the app has agreed.
     /// </summary>
     private static bool ApplyProtocol(
-        FieldBlock block, byte[] scratch, RequestHead head, bool endsStream, ReadOnlySpan<byte> webSocketKey)
+        FieldBlock block, byte[] scratch, RequestHead head, bool endsStream, ReadOnlySpan<byte> webSocketKey,
+        out Refusal? refusal)
     {
         var protocol = scratch.AsSpan(block.Protocol.Start, Math.Max(block.Protocol.Length, 0));
         var hasLength = head.Fields.FindSingle(KnownField.ContentLength, out _) > 0;
+        refusal = Ascii.EqualsIgnoreCase(protocol, "websocket"u8) ? null : OtherProtocol;
         if (!head.Method.SequenceEqual("CONNECT"u8) || endsStream || hasLength || !FieldLine.IsToken(protocol)
-            || Ascii.EqualsIgnoreCase(protocol, "h2c"u8) || head.Fields.Count + 2 > FieldSection.MostFields)
+            || head.Fields.Count + 2 > FieldSection.MostFields)
             return false;
+        head.Fields.RemoveAll(KnownField.SecWebSocketKey); // It proves nothing but that an app of HTTP/1.1 answered.
+        head.Fields.RemoveAll(KnownField.Expect);
         "GET"u8.CopyTo(scratch.AsSpan(block.Method.Start));
         head.MethodLength = 3;
         block.AddLine(scratch, head.Fields, "upgrade"u8, protocol);
-        if (Ascii.EqualsIgnoreCase(protocol, "websocket"u8))
-            block.AddLine(scratch, head.Fields, "sec-websocket-key"u8, webSocketKey);
+        block.AddLine(scratch, head.Fields, "sec-websocket-key"u8, webSocketKey);
         (head.WantsUpgrade, head.Framing) = (true, BodyFraming.None);
         return true;
     }

@@ -15,34 +15,39 @@ internal sealed class Http1BodySink(long silenceMilliseconds) : BodySink
     private Connection? _connection;
     private SendBuffer? _output;
     private long _silenceMilliseconds;
-    private bool _isChunked;
+    private BodyFraming _framing;
     private bool _isTunnel;
 
     public override bool IsOpen => !_connection!.IsClosed;
 
     /// <summary>Begins a body behind the head that is in <paramref name="output"/>.</summary>
-    public void Begin(Connection connection, SendBuffer output, bool isChunked)
+    public void Begin(Connection connection, SendBuffer output, BodyFraming framing)
     {
-        (_connection, _output, _isChunked, _isTunnel) = (connection, output, isChunked, false);
+        (_connection, _output, _framing, _isTunnel) = (connection, output, framing, false);
         _silenceMilliseconds = silenceMilliseconds;
     }
 
     /// <summary>What follows is no HTTP any more: bytes as they are, and the end of them is the end of sending.</summary>
     public void BeginTunnel(Connection connection, SendBuffer output)
     {
-        Begin(connection, output, isChunked: false);
+        Begin(connection, output, BodyFraming.UntilClose);
         (_silenceMilliseconds, _isTunnel) = (Timeouts.None, true);
     }
 
+    private bool IsChunked => _framing == BodyFraming.Chunked;
+
     public override LoopTask<bool> SendAsync(ReadOnlyMemory<byte> content)
     {
+        // Behind a head that announces no body it would be taken for the next message.
+        if (_framing == BodyFraming.None && content.Length > 0)
+            return new LoopTask<bool>(false);
         if (content.Length + ChunkOverhead <= _output!.Room)
         {
             Gather(content.Span);
             return new LoopTask<bool>(true);
         }
 
-        return _isChunked ? SendChunksAsync(content) : SendDirectlyAsync(content);
+        return IsChunked ? SendChunksAsync(content) : SendDirectlyAsync(content);
     }
 
     public override LoopTask<bool> FlushAsync() => _output!.FlushAsync(_connection!, _silenceMilliseconds);
@@ -51,7 +56,7 @@ internal sealed class Http1BodySink(long silenceMilliseconds) : BodySink
     {
         if (_isTunnel)
             return EndTunnelAsync();
-        if (_isChunked)
+        if (IsChunked)
             HeadWriter.WriteLastChunk(_output!, trailers);
         return FlushAsync();
     }
@@ -65,14 +70,14 @@ internal sealed class Http1BodySink(long silenceMilliseconds) : BodySink
 
     private void Gather(ReadOnlySpan<byte> content)
     {
-        if (_isChunked)
+        if (IsChunked)
         {
             _output!.AppendHexadecimal(content.Length);
             _output.Append("\r\n"u8);
         }
 
         _output!.Append(content);
-        if (_isChunked)
+        if (IsChunked)
             _output.Append("\r\n"u8);
     }
 

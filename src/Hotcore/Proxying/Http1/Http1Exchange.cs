@@ -68,7 +68,7 @@ internal sealed class Http1Exchange : Exchange
             && IsRequestUsedUp;
         _sentBefore = Client.Connection.SentBytes;
         HeadWriter.WriteResponse(Client.Output, Response, _answerFraming, ConnectionField());
-        _answerBody.Begin(Client.Connection, Client.Output, _answerFraming == BodyFraming.Chunked);
+        _answerBody.Begin(Client.Connection, Client.Output, _answerFraming);
     }
 
     public override bool TryTakeBackAnswer()

@@ -47,7 +47,7 @@ internal sealed class Http1Upstream : Upstream
     public override void BeginRequest(Exchange exchange)
     {
         HeadWriter.WriteRequest(_output, exchange.Request, exchange.Client.Forwarded);
-        _requestBody.Begin(Connection, _output, exchange.Request.Framing == BodyFraming.Chunked);
+        _requestBody.Begin(Connection, _output, exchange.Request.Framing);
     }
 
     public override async LoopTask<HeadResult> ReceiveHeadAsync(Exchange exchange)

@@ -10,6 +10,11 @@ namespace Hotcore.Proxying.Http2;
 /// </summary>
 internal sealed class Http2BodySink(Http2Stream stream) : BodySink
 {
+    /// <summary>How long a small rest of a window is left alone.</summary>
+    private const long SmallWindowMilliseconds = 100;
+
+    private const int UsualLeastWindow = 1024;
+
     private Func<byte[], int>? _encodeHead;
     private long _silenceMilliseconds;
 
@@ -24,6 +29,12 @@ internal sealed class Http2BodySink(Http2Stream stream) : BodySink
     /// </summary>
     public void Begin(Func<byte[], int> encodeHead, long silenceMilliseconds) =>
         (_encodeHead, _silenceMilliseconds) = (encodeHead, silenceMilliseconds);
+
+    /// <summary>
+    /// A window smaller than this is not filled at once: small frames beget small updates, and so on for ever (the silly window
+    /// of RFC 813). What a client with small windows grants counts in proportion.
+    /// </summary>
+    private int LeastWindow => Math.Min(UsualLeastWindow, stream.Connection.Peer.InitialWindow / 2);
 
     /// <summary>Forgets the head again.</summary>
     public void TakeBack() => _encodeHead = null;
@@ -92,16 +103,25 @@ internal sealed class Http2BodySink(Http2Stream stream) : BodySink
     {
         if (HoldsHead && !await WriteHeadAsync(endsStream: false))
             return false;
+        var isWindowSmall = false;
         while (IsOpen)
         {
+            var window = Math.Min(stream.SendWindow, stream.Connection.Output.Window);
+            if (window > 0 && window < Math.Min(content.Length, LeastWindow) && !isWindowSmall)
+            {
+                isWindowSmall = await stream.WaitForWindowAsync(SmallWindowMilliseconds) == WaitResult.TimedOut;
+                continue;
+            }
+
             var most = (int)Math.Min(stream.SendWindow, FrameHeader.MostPayloadBytes);
             var written = most > 0 || content.IsEmpty
                 ? stream.Connection.Output.TryWriteData(stream, content.Span, most, endsStream)
                 : -1;
             if (written >= 0)
             {
+                isWindowSmall = false;
                 stream.EndTurn();
-                stream.CountSent(written);
+                stream.CountSent(written, isWorthwhile: written == content.Length || written >= Math.Max(LeastWindow, 64));
                 content = content[written..];
                 if (!content.IsEmpty)
                     continue;

@@ -143,7 +143,7 @@ internal sealed class Http2Exchange : Exchange, IHttp2StreamOwner
             return ErrorPage.Refused(LongSection);
         KeepHead(scratch.Bytes.AsSpan(0, scratch.Block.Length));
         if (Request.Framing == BodyFraming.Length)
-            Stream.Expect(Request.ContentLength);
+            Stream.BeginContent(Request.ContentLength);
         Stream.Source.Begin(Timeouts.SilentClient);
         return null;
     }

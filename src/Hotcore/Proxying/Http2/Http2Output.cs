@@ -148,6 +148,13 @@ internal sealed class Http2Output
             CallNext();
     }
 
+    /// <summary>The stream waits until the connection's window grows.</summary>
+    public void WaitForWindow(Http2Stream stream)
+    {
+        if (stream.LineNode.List is null)
+            _windowless.AddLast(stream.LineNode);
+    }
+
     /// <summary>The stream waits no more.</summary>
     public static void LeaveLine(Http2Stream stream) => stream.LineNode.List?.Remove(stream.LineNode);
 

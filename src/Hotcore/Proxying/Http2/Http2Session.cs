@@ -144,6 +144,13 @@ internal sealed class Http2Session : ClientSession, IHttp2Endpoint
 
     public void Credit(int bytes) => _patience.CreditBytes(bytes);
 
+    public void CreditSent(int bytes, bool isWorthwhile)
+    {
+        _patience.CreditBytes(bytes);
+        if (isWorthwhile)
+            _patience.CreditFrame();
+    }
+
     private async LoopTask<bool> ReceivePrefaceAsync()
     {
         var until = Client.Connection.Loop.NowMilliseconds + Timeouts.RequestHead;

@@ -60,6 +60,9 @@ internal sealed class Http2Stream
     /// <summary>Either side ended it before its time.</summary>
     public bool IsReset { get; private set; }
 
+    /// <summary>The peer has sent its head, so content may come.</summary>
+    public bool TakesContent { get; private set; }
+
     /// <summary>Why the peer ended it.</summary>
     public ErrorCode ResetCode { get; private set; }
 
@@ -79,13 +82,13 @@ internal sealed class Http2Stream
         ResetCode = ErrorCode.InternalError;
         (RemoteHasEnded, LocalHasEnded, IsReset, IsFaulty, HasTurn) = (false, false, false, false, false);
         (_received.IsSet, _sendable.IsSet) = (false, false);
-        _window = new ReceiveWindow(ReceiveWindow.OfStream, ReceiveWindow.MostOfStream);
-        _expectedBytes = -1;
+        _window = connection.NewStreamWindow();
+        (TakesContent, _expectedBytes) = (hasBegun, -1);
         Trailers.Clear();
     }
 
-    /// <summary>The message announces so many bytes; -1 where it does not say.</summary>
-    public void Expect(long bytes) => _expectedBytes = bytes;
+    /// <summary>The head has come that content may follow: so many bytes of it, or -1 where it does not say.</summary>
+    public void BeginContent(long bytes) => (TakesContent, _expectedBytes) = (true, bytes);
 
     /// <summary>The peer's message is complete with its head, or with the DATA received so far.</summary>
     public void EndRemote()
@@ -160,6 +163,18 @@ internal sealed class Http2Stream
         return result == WaitResult.Ready && !IsReset;
     }
 
+    /// <summary>Waits until the peer takes more than it does.</summary>
+    public async LoopTask<WaitResult> WaitForWindowAsync(long timeoutMilliseconds)
+    {
+        (HasTurn, _sendable.IsSet) = (false, false);
+        if (SendWindow > _connection.Output.Window)
+            _connection.Output.WaitForWindow(this);
+        var result = await _sendable.WaitAsync(timeoutMilliseconds);
+        if (result != WaitResult.Ready)
+            Http2Output.LeaveLine(this);
+        return result;
+    }
+
     /// <summary>It is this stream's turn to write one frame.</summary>
     public void TakeTurn()
     {
@@ -171,10 +186,10 @@ internal sealed class Http2Stream
     public void EndTurn() => HasTurn = false;
 
     /// <summary>So much was sent of what the peer takes.</summary>
-    public void CountSent(int bytes)
+    public void CountSent(int bytes, bool isWorthwhile)
     {
         SendWindow -= bytes;
-        _connection.CountSent(bytes);
+        _connection.CountSent(bytes, isWorthwhile);
     }
 
     /// <summary>The peer takes more, or, after it changed its settings, less; false when that is more than a window can be.</summary>

@@ -34,7 +34,9 @@ internal sealed class Http2Upstream : Upstream, IHttp2StreamOwner
 
     public override BodySource ResponseBody => Stream.Source;
 
-    public override ErrorCode ResetCode => Stream.ResetCode;
+    /// <summary>That nothing was done, and all may be tried again, cannot be said any more once the app has answered.</summary>
+    public override ErrorCode ResetCode =>
+        _hasFinalHead && Stream.ResetCode == ErrorCode.RefusedStream ? ErrorCode.InternalError : Stream.ResetCode;
 
     private BufferPool Buffers => Stream.Connection.Connection.Loop.Buffers;
 
@@ -123,8 +125,8 @@ internal sealed class Http2Upstream : Upstream, IHttp2StreamOwner
         head.Fields.Attach(kept, 0);
         _heads.Enqueue((head, kept));
         _hasFinalHead = !head.IsInterim;
-        if (_hasFinalHead && head.Framing == BodyFraming.Length)
-            Stream.Expect(head.ContentLength);
+        if (_hasFinalHead)
+            Stream.BeginContent(head.Framing == BodyFraming.Length ? head.ContentLength : head.Framing == BodyFraming.None ? 0 : -1);
         if (endsStream)
             Stream.EndRemote();
         _headReceived.Signal();

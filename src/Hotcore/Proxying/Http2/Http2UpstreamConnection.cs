@@ -11,7 +11,7 @@ namespace Hotcore.Proxying.Http2;
 internal sealed class Http2UpstreamConnection : IHttp2Endpoint
 {
     /// <summary>However many more the app takes: another connection is cheap on one machine.</summary>
-    private const int MostStreams = 100;
+    public const int MostStreams = 100;
 
     private static readonly (Setting, int)[] Settings =
     [
@@ -90,8 +90,8 @@ internal sealed class Http2UpstreamConnection : IHttp2Endpoint
             return;
         IdleSince = _connection.Loop.NowMilliseconds;
         _idleSinceRound = _connection.Loop.Round;
-        if (_isGoingAway)
-            Close();
+        if (_isGoingAway || _http2.Peer.MaxConcurrentStreams == 0)
+            Close(); // It is of no more use.
     }
 
     public void Close() => _connection.Close();
@@ -141,6 +141,11 @@ internal sealed class Http2UpstreamConnection : IHttp2Endpoint
     public void Credit(int bytes)
     {
         // Nothing is counted against it.
+    }
+
+    public void CreditSent(int bytes, bool isWorthwhile)
+    {
+        // Nor here.
     }
 
     private static ErrorCode ErrorOf(FieldBlockStatus status) => status switch

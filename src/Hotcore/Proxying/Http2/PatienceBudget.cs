@@ -15,6 +15,9 @@ internal sealed class PatienceBudget(long nowMilliseconds)
 
     private const int ForOneAnswer = 8;
 
+    /// <summary>For each frame of an answer some clients update the window of the stream and of the connection, and measure with a PING.</summary>
+    private const int ForOneFrame = 3;
+
     private long _left = Most;
     private long _countedUntil = nowMilliseconds;
     private long _bytes;
@@ -34,6 +37,9 @@ internal sealed class PatienceBudget(long nowMilliseconds)
 
     /// <summary>An answer reached its end.</summary>
     public void CreditAnswer() => Add(ForOneAnswer);
+
+    /// <summary>A frame of an answer went out that was worth it.</summary>
+    public void CreditFrame() => Add(ForOneFrame);
 
     /// <summary>So much of an answer was taken, or of a request's body passed on.</summary>
     public void CreditBytes(int bytes)

@@ -16,6 +16,12 @@ internal struct ReceiveWindow(int initial, int most)
     /// <summary>Several times a stream's, so that one body which its app does not take holds up no other.</summary>
     public const int MostOfConnection = 2 * 1024 * 1024;
 
+    /// <summary>
+    /// Of a connection to an app, which clients share: whatever some of them leave unread, it never holds up the others. Its
+    /// streams' windows need not grow, since nothing on one machine is far away.
+    /// </summary>
+    public const int OfSharedConnection = Http2UpstreamConnection.MostStreams * OfStream;
+
     private int _size = initial;
     private int _granted = initial;
     private int _returned;
