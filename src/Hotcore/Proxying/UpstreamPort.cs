@@ -55,7 +55,9 @@ internal sealed class UpstreamPort(int number, ProxyLoop owner, EventLoop loop, 
         _isOpeningHttp2 = true;
         if (await ConnectAsync() is not { } connection)
         {
-            HasOpenedHttp2();
+            _isOpeningHttp2 = false;
+            foreach (var wait in _awaitingHttp2.ToArray())
+                wait.Cancel(); // Nothing answers for any of them.
             return null;
         }
 

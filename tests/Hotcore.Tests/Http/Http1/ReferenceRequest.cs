@@ -47,7 +47,7 @@ internal static partial class ReferenceRequest
     {
         var authority = Authority().Match(text);
         var (name, literal, port) = (authority.Groups["name"].Value, authority.Groups["literal"].Value, authority.Groups["port"].Value);
-        return authority.Success && name != "." && (port.Length == 0 || int.Parse(port) <= 65535)
+        return authority.Success && name != "." && !name.EndsWith("..", StringComparison.Ordinal) && (port.Length == 0 || int.Parse(port) <= 65535)
             && (literal.Length == 0 || IPAddress.TryParse(literal, out _));
     }
 
