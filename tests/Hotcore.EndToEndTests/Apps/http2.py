@@ -19,6 +19,12 @@ import h2.connection
 import h2.events
 
 
+def tell(*words):
+    """One write a line: several connections may have something to tell at once."""
+    sys.stdout.write(" ".join(map(str, words)) + "\n")
+    sys.stdout.flush()
+
+
 class Connection:
     def __init__(self, peer):
         self.peer = peer
@@ -48,7 +54,7 @@ class Connection:
                 self.send_more(stream)
         elif isinstance(event, h2.events.StreamReset) and event.remote_reset:
             self.unsent.pop(event.stream_id, None)
-            print("reset", self.path(event.stream_id), int(event.error_code), flush=True)
+            tell("reset", self.path(event.stream_id), int(event.error_code))
         elif isinstance(event, h2.events.StreamEnded):
             self.answer(event.stream_id)
 
@@ -61,7 +67,7 @@ class Connection:
         elif self.path(stream) == "/hints":
             self.h2.send_headers(stream, [(":status", "103"), ("link", "</style.css>; rel=preload"), ("x-hint", "one")])
         elif self.path(stream) == "/wait":
-            print("begun", self.path(stream), flush=True)
+            tell("begun", self.path(stream))
 
     def send_more(self, stream):
         while self.unsent[stream] and (window := self.h2.local_flow_control_window(stream)) > 0:
@@ -69,7 +75,7 @@ class Connection:
             self.h2.send_data(stream, bytes(count))
             self.unsent[stream] -= count
         if self.unsent[stream]:
-            print("full", stream, flush=True)
+            tell("full", stream)
         else:
             del self.unsent[stream]
             self.h2.end_stream(stream)
@@ -96,7 +102,7 @@ class Connection:
 
 
 listener = socket.create_server(("127.0.0.1", int(sys.argv[1])), backlog=512)
-print(listener.getsockname()[1], flush=True)
+tell(listener.getsockname()[1])
 while True:
     accepted, _ = listener.accept()
     accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
