@@ -27,6 +27,14 @@ internal sealed class BufferPool
 
     public byte[] RentLarge() => Rent(_large, LargeBytes);
 
+    /// <summary>A buffer that begins with a copy of <paramref name="bytes"/>, of which there are <see cref="LargeBytes"/> at most.</summary>
+    public byte[] RentCopy(ReadOnlySpan<byte> bytes)
+    {
+        var buffer = bytes.Length <= SmallBytes ? RentSmall() : RentLarge();
+        bytes.CopyTo(buffer);
+        return buffer;
+    }
+
     public void Return(byte[] buffer)
     {
         RentedCount--;

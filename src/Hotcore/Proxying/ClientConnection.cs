@@ -138,18 +138,12 @@ internal sealed class ClientConnection
             return _tls.SpeaksHttp2 ? new Http2Session(this) : new Http1Session(this);
         if (!await WaitForInputAsync(Timeouts.RequestHead))
             return null;
-        var until = Connection.Loop.NowMilliseconds + Timeouts.RequestHead;
-        while (Preface.Match(Input.Unread) == PrefaceMatch.Beginning)
+        return await Preface.ReceiveAsync(Connection, Input) switch
         {
-            var received = Input.FillFrom(Connection);
-            if (received is 0 or Connection.Failed)
-                return null;
-            if (received == Connection.WouldBlock
-                && await Connection.Readable.WaitAsync(Math.Max(0, until - Connection.Loop.NowMilliseconds)) != WaitResult.Ready)
-                return null;
-        }
-
-        return Preface.Match(Input.Unread) == PrefaceMatch.Whole ? new Http2Session(this) : new Http1Session(this);
+            PrefaceMatch.Whole => new Http2Session(this),
+            PrefaceMatch.No => new Http1Session(this),
+            _ => null,
+        };
     }
 
     /// <summary>Reads on for a little, so that the last answer is not lost to a reset (RFC 9112 9.6).</summary>

@@ -111,6 +111,14 @@ internal sealed class FieldBlock
             : FieldBlockStatus.Complete;
     }
 
+    /// <summary>The connection error that a block's status means; NoError where, at worst, its stream is at an end.</summary>
+    public static ErrorCode ErrorOf(FieldBlockStatus status) => status switch
+    {
+        FieldBlockStatus.Undecodable => ErrorCode.CompressionError,
+        FieldBlockStatus.Bomb => ErrorCode.EnhanceYourCalm,
+        _ => ErrorCode.NoError,
+    };
+
     /// <summary>Adds a line that the block did not hold, as if it had; for what HTTP/1.1 wants to see.</summary>
     public void AddLine(byte[] scratch, FieldSection fields, ReadOnlySpan<byte> name, ReadOnlySpan<byte> value)
     {

@@ -153,9 +153,7 @@ internal sealed class Http2Exchange : Exchange, IHttp2StreamOwner
 
     private void KeepHead(ReadOnlySpan<byte> lines)
     {
-        var buffers = Loop.Events.Buffers;
-        _head = lines.Length <= BufferPool.SmallBytes ? buffers.RentSmall() : buffers.RentLarge();
-        lines.CopyTo(_head);
+        _head = Loop.Events.Buffers.RentCopy(lines);
         Request.Fields.Attach(_head, 0);
         RememberHead();
     }

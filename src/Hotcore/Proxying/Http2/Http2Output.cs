@@ -11,9 +11,6 @@ namespace Hotcore.Proxying.Http2;
 /// </summary>
 internal sealed class Http2Output
 {
-    /// <summary>The largest field block that fits behind an empty buffer.</summary>
-    public const int MostBlockBytes = MostGathered - 1024;
-
     // Kept free for the frames that cannot wait: acknowledgements, resets and window updates. They are few, because the peer's
     // frames are not read on while nothing can be sent.
     private const int Reserve = 8 * 1024;

@@ -153,23 +153,10 @@ internal sealed class Http2Session : ClientSession, IHttp2Endpoint
 
     private async LoopTask<bool> ReceivePrefaceAsync()
     {
-        var until = Client.Connection.Loop.NowMilliseconds + Timeouts.RequestHead;
-        while (true)
-        {
-            var match = Preface.Match(Client.Input.Unread);
-            if (match != PrefaceMatch.Beginning)
-            {
-                Client.Input.Consume(match == PrefaceMatch.Whole ? Preface.Bytes.Length : 0);
-                return match == PrefaceMatch.Whole;
-            }
-
-            var received = Client.Input.FillFrom(Client.Connection);
-            if (received is 0 or Connection.Failed)
-                return false;
-            if (received == Connection.WouldBlock
-                && await Client.Connection.Readable.WaitAsync(Math.Max(0, until - Client.Connection.Loop.NowMilliseconds)) != WaitResult.Ready)
-                return false;
-        }
+        if (await Preface.ReceiveAsync(Client.Connection, Client.Input) != PrefaceMatch.Whole)
+            return false;
+        Client.Input.Consume(Preface.Bytes.Length);
+        return true;
     }
 
     /// <summary>The last stream ended while the client is awaited.</summary>
@@ -185,7 +172,7 @@ internal sealed class Http2Session : ClientSession, IHttp2Endpoint
         var scratch = _http2.Scratch;
         var status = _http2.Decode(block, scratch.Ignored);
         if (status is FieldBlockStatus.Undecodable or FieldBlockStatus.Bomb)
-            return ErrorOf(status);
+            return FieldBlock.ErrorOf(status);
         if (stream.IsReset)
             return ErrorCode.NoError;
         if (stream.RemoteHasEnded)
@@ -205,7 +192,7 @@ internal sealed class Http2Session : ClientSession, IHttp2Endpoint
         if (status is FieldBlockStatus.Undecodable or FieldBlockStatus.Bomb)
         {
             Client.Loop.Http2Exchanges.Return(exchange);
-            return ErrorOf(status);
+            return FieldBlock.ErrorOf(status);
         }
 
         _http2.Open(exchange.Stream, id, exchange);
@@ -216,7 +203,7 @@ internal sealed class Http2Session : ClientSession, IHttp2Endpoint
     }
 
     /// <summary>Takes note of a block that nobody will serve; only the decoding state goes on.</summary>
-    private ErrorCode Ignore(ReadOnlySpan<byte> block) => ErrorOf(_http2.Decode(block, _http2.Scratch.Ignored));
+    private ErrorCode Ignore(ReadOnlySpan<byte> block) => FieldBlock.ErrorOf(_http2.Decode(block, _http2.Scratch.Ignored));
 
     private ErrorCode Refuse(int id, ReadOnlySpan<byte> block)
     {
@@ -227,13 +214,6 @@ internal sealed class Http2Session : ClientSession, IHttp2Endpoint
         _http2.Output.WriteReset(id, ErrorCode.RefusedStream);
         return TryAfford(1) ? ErrorCode.NoError : ErrorCode.EnhanceYourCalm;
     }
-
-    private static ErrorCode ErrorOf(FieldBlockStatus status) => status switch
-    {
-        FieldBlockStatus.Undecodable => ErrorCode.CompressionError,
-        FieldBlockStatus.Bomb => ErrorCode.EnhanceYourCalm,
-        _ => ErrorCode.NoError,
-    };
 
     private void TakeNoMore()
     {

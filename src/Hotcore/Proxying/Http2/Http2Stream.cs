@@ -134,9 +134,7 @@ internal sealed class Http2Stream
     /// <summary>Keeps the trailers, which end the peer's message.</summary>
     public void ReceiveTrailers(FieldSection section, ReadOnlySpan<byte> lines)
     {
-        var buffers = _connection.Connection.Loop.Buffers;
-        _trailerBytes = lines.Length <= BufferPool.SmallBytes ? buffers.RentSmall() : buffers.RentLarge();
-        lines.CopyTo(_trailerBytes);
+        _trailerBytes = _connection.Connection.Loop.Buffers.RentCopy(lines);
         Trailers.CopyFrom(section);
         Trailers.Attach(_trailerBytes, 0);
         EndRemote();

@@ -120,8 +120,7 @@ internal sealed class Http2Upstream : Upstream, IHttp2StreamOwner
 
     private void ReceiveHead(ResponseHead head, ReadOnlySpan<byte> lines, bool endsStream)
     {
-        var kept = lines.Length <= BufferPool.SmallBytes ? Buffers.RentSmall() : Buffers.RentLarge();
-        lines.CopyTo(kept);
+        var kept = Buffers.RentCopy(lines);
         head.Fields.Attach(kept, 0);
         _heads.Enqueue((head, kept));
         _hasFinalHead = !head.IsInterim;

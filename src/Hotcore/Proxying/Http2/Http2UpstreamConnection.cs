@@ -100,10 +100,10 @@ internal sealed class Http2UpstreamConnection : IHttp2Endpoint
     {
         var scratch = _http2.Scratch;
         if (stream is not null && !stream.IsReset)
-            return ErrorOf(((Http2Upstream)stream.Owner).ReceiveBlock(block, endsStream));
+            return FieldBlock.ErrorOf(((Http2Upstream)stream.Owner).ReceiveBlock(block, endsStream));
         var status = _http2.Decode(block, scratch.Ignored);
-        return status is FieldBlockStatus.Undecodable or FieldBlockStatus.Bomb ? ErrorOf(status)
-            : id > _http2.LastStreamId || id % 2 == 0 ? ErrorCode.ProtocolError
+        return FieldBlock.ErrorOf(status) is var error and not ErrorCode.NoError ? error
+            : _http2.IsIdle(id) ? ErrorCode.ProtocolError
             : ErrorCode.NoError; // It was under way when the stream ended.
     }
 
@@ -147,11 +147,4 @@ internal sealed class Http2UpstreamConnection : IHttp2Endpoint
     {
         // Nor here.
     }
-
-    private static ErrorCode ErrorOf(FieldBlockStatus status) => status switch
-    {
-        FieldBlockStatus.Undecodable => ErrorCode.CompressionError,
-        FieldBlockStatus.Bomb => ErrorCode.EnhanceYourCalm,
-        _ => ErrorCode.NoError,
-    };
 }

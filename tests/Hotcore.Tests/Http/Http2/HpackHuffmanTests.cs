@@ -137,8 +137,8 @@ public sealed class HpackHuffmanTests
 
     private static byte[] Encode(byte[] text)
     {
-        var target = new byte[Huffman.EncodedLength(text)];
-        Assert.Equal(target.Length, Huffman.Encode(text, target));
+        var target = new byte[HuffmanEncoder.EncodedLength(text)];
+        Assert.Equal(target.Length, HuffmanEncoder.Encode(text, target));
         return target;
     }
 

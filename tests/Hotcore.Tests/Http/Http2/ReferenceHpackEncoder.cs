@@ -74,8 +74,8 @@ internal sealed class ReferenceHpackEncoder(Random random, int mostTableBytes)
         var isHuffman = random.Next(2) == 0;
         if (isHuffman)
         {
-            var code = new byte[Huffman.EncodedLength(bytes)];
-            Huffman.Encode(bytes, code);
+            var code = new byte[HuffmanEncoder.EncodedLength(bytes)];
+            HuffmanEncoder.Encode(bytes, code);
             bytes = code;
         }
 
