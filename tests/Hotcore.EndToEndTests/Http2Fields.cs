@@ -253,9 +253,13 @@ public class Http2Fields(SharedHotcore shared) : HotcoreTest(shared)
         await client.Request(domain, "/open", "POST", fields, endStream: false);
         await client.Send(frames);
 
-        await client.ExpectReset(1, ProtocolError);
+        // What was stated may have come whole before the surplus showed: then that and nothing else is the request, whose
+        // answer may end the stream first (8.1).
+        if (LongerLater.Contains(name))
+            await client.ExpectReset(1, ProtocolError, NoError);
+        else
+            await client.ExpectReset(1, ProtocolError);
         await ExpectCleanAnswer(client, domain);
-        // What was stated may have come whole before the surplus showed; then that and nothing else is the request.
         Assert.Equal(
             ["GET /clean"], upstream.RequestLines.Where(line => line != "POST /open" || !LongerLater.Contains(name)));
         Assert.Empty(upstream.Malformed);

@@ -182,6 +182,8 @@ public class TlsAudit(SharedHotcore shared) : HotcoreTest(shared)
         ["engine_problem"] = "is about the openssl that testssl.sh itself runs",
         ["cert_chain_of_trust"] = "a local CA is in no public store",
         ["cert_revocation"] = "a local CA has neither CRL nor OCSP",
+        ["sessionresumption_ticket"] = "its openssl may leave before a ticket of TLS 1.3 has come; TlsClients waits for it",
+        ["sessionresumption_ID"] = "as with tickets",
         ["secure_renego"] = "testssl.sh 3.0 cannot look with OpenSSL 3; TlsClients does, with openssl itself",
     };
 

@@ -33,7 +33,9 @@ internal sealed class PythonHpack : IDisposable
                 encoder = hpack.Encoder()
                 decoder = hpack.Decoder(max_header_list_size=1 << 24)
             elif order == "resize":
-                encoder.header_table_size = int(words[0])
+                # Told the size that it has, it forgets that it was told another before, until it is told a third.
+                if int(words[0]) != encoder.header_table_size:
+                    encoder.header_table_size = int(words[0])
             else:
                 print(encode(*words) if order == "encode" else decode(*words), flush=True)
         """;
