@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using Hotcore.Certificates;
 using Hotcore.Certificates.Acme;
 using Hotcore.Logs;
@@ -10,41 +11,49 @@ internal sealed class AcmeHttps : Https
 {
     private static readonly TimeSpan TooCloseToItsEnd = TimeSpan.FromDays(3);
 
-    private readonly AcmeClient _client;
-    private readonly CertificateAuthority _authority;
-    private readonly CertificateRenewal _renewal;
+    private readonly AcmeSettings _settings;
+    private readonly string _folder;
     private readonly MappingTable _mappings;
+    private readonly TlsChallenges _tlsChallenges;
     private readonly TimeProvider _clock;
+    private readonly Action<string> _log;
+    private AcmeClient _client;
+    private CertificateAuthority _authority;
+    private CertificateRenewal _renewal;
 
     private AcmeHttps(
         AcmeSettings settings, string folder, MappingTable mappings, TlsChallenges tlsChallenges, TimeProvider clock,
         Action<string> log)
         : base(tlsChallenges, clock, log)
     {
-        (_mappings, _clock) = (mappings, clock);
-        var store = new CertificateStore(folder, clock, log);
-        var records = new RenewalRecords(folder, log);
-        var boards = new ChallengeBoards(Challenges, tlsChallenges, clock);
-        _client = new AcmeClient(settings, folder, boards, clock, log);
-        _authority = new CertificateAuthority(
-            _client.IssueAsync, _client.FetchWindowAsync, settings.IsPublic, records, clock, log);
-        var parts = new RenewalParts(store, records, _authority, Publish, clock, log);
-        _renewal = new CertificateRenewal(parts, () => mappings.Snapshot);
-        Selector.Origin = _renewal;
+        (_settings, _folder, _mappings, _tlsChallenges, _clock, _log) = (settings, folder, mappings, tlsChallenges, clock, log);
+        TakeUp();
     }
 
     public override HttpChallenges Challenges { get; } = new();
 
     public override bool Redirects => true;
 
-    /// <summary>Builds it; nothing is asked of the CA before <see cref="StartAsync"/>.</summary>
+    /// <summary>Builds it; nothing is asked of the CA before <see cref="Begin"/>.</summary>
     /// <exception cref="Tls.TlsUnavailableException">There is no usable OpenSSL.</exception>
     /// <exception cref="IOException">The folder of certificates cannot be used.</exception>
     public static AcmeHttps Create(
         AcmeSettings settings, string folder, MappingTable mappings, TimeProvider clock, Action<string> log) =>
         new(settings, folder, mappings, new TlsChallenges(), clock, log);
 
-    public override Task StartAsync() => _renewal.Start();
+    public override Task LoadAsync() => _renewal.LoadAsync();
+
+    public override void Begin() => _renewal.Begin();
+
+    /// <summary>Breaks off what is under way. Whoever takes over begins it again.</summary>
+    public override Task LetGoAsync() => DisposeAsync().AsTask();
+
+    public override async Task TakeBackAsync()
+    {
+        TakeUp();
+        await LoadAsync();
+        Begin();
+    }
 
     public override void Follow(MappingChange change)
     {
@@ -84,6 +93,20 @@ internal sealed class AcmeHttps : Https
         await _renewal.DisposeAsync();
         _authority.Dispose();
         _client.Dispose();
+    }
+
+    [MemberNotNull(nameof(_client), nameof(_authority), nameof(_renewal))]
+    private void TakeUp()
+    {
+        var store = new CertificateStore(_folder, _clock, _log);
+        var records = new RenewalRecords(_folder, _log);
+        var boards = new ChallengeBoards(Challenges, _tlsChallenges, _clock);
+        _client = new AcmeClient(_settings, _folder, boards, _clock, _log);
+        _authority = new CertificateAuthority(
+            _client.IssueAsync, _client.FetchWindowAsync, _settings.IsPublic, records, _clock, _log);
+        var parts = new RenewalParts(store, records, _authority, Publish, _clock, _log);
+        _renewal = new CertificateRenewal(parts, () => _mappings.Snapshot);
+        Selector.Origin = _renewal;
     }
 
     private void Publish(DomainName domain, StoredCertificate certificate)

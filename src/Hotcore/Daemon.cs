@@ -4,6 +4,7 @@ using System.Runtime.InteropServices;
 using System.Text;
 using Hotcore.Certificates.Acme;
 using Hotcore.Control;
+using Hotcore.Handover;
 using Hotcore.Installing;
 using Hotcore.Logs;
 using Hotcore.Mappings;
@@ -13,19 +14,23 @@ using Hotcore.Tls;
 namespace Hotcore;
 
 /// <summary>
-/// The running hotcore: what it consists of, in which order that starts, and, in reverse, how it stops.
+/// The running hotcore: what it consists of, in which order that starts, and, in reverse, how it stops; or how another process
+/// takes its place.
 /// </summary>
 internal sealed class Daemon : IAsyncDisposable
 {
-    private const UnixFileMode OwnerOnlyFile = UnixFileMode.UserRead | UnixFileMode.UserWrite;
-    private static readonly TimeSpan DrainTime = TimeSpan.FromSeconds(30);
-    private static readonly TimeSpan HeartbeatPause = TimeSpan.FromMilliseconds(100);
+    /// <summary>The last line that it prints, once it serves.</summary>
+    public const string Ready = "ready";
 
-    private const UnixFileMode OwnerOnlyFolder = OwnerOnlyFile | UnixFileMode.UserExecute;
+    private static readonly TimeSpan DrainTime = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan SupersededDrainTime = TimeSpan.FromHours(1);
+    private static readonly TimeSpan HeartbeatPause = TimeSpan.FromMilliseconds(100);
 
     private readonly DaemonOptions _options;
     private readonly TimeProvider _clock = TimeProvider.System;
-    private FileStream? _lock;
+    private readonly TaskCompletionSource _superseded = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private Predecessor? _predecessor;
+    private DataFolder? _folder;
     private EventLog? _log;
     private MappingTable? _mappings;
     private StatusReport? _status;
@@ -33,6 +38,9 @@ internal sealed class Daemon : IAsyncDisposable
     private Https? _https;
     private Proxy? _proxy;
     private ControlServer? _control;
+    private SystemdSocket? _systemd;
+    private Heartbeat? _heartbeat;
+    private SuccessorListener? _successors;
 
     private Daemon(DaemonOptions options) => _options = options;
 
@@ -52,10 +60,8 @@ internal sealed class Daemon : IAsyncDisposable
         {
             await using Daemon daemon = await StartAsync(options, error);
             await daemon.IntroduceAsync(output);
-            using var systemd = SystemdSocket.Open(
-                Environment.GetEnvironmentVariable, Environment.ProcessId, daemon._log!.Write);
-            await using (new Heartbeat(systemd, daemon.ProveLifeAsync, daemon._clock)) await stop.Task;
-            daemon._log!.Write("stopping");
+            await Task.WhenAny(stop.Task, daemon._superseded.Task);
+            await daemon.EndServiceAsync(stop.Task);
         }
         catch (StartFailure failure)
         {
@@ -65,7 +71,10 @@ internal sealed class Daemon : IAsyncDisposable
         return 0;
     }
 
-    /// <summary>Starts all parts; when it returns, hotcore answers.</summary>
+    /// <summary>
+    /// Starts all parts; when it returns, hotcore answers. Where it takes over from another process, that one accepts clients
+    /// until this one does.
+    /// </summary>
     /// <param name="options">What it is told.</param>
     /// <param name="logEcho">Takes the log's lines as well, or null.</param>
     /// <exception cref="StartFailure">A part could not start; those before it are stopped again.</exception>
@@ -74,12 +83,17 @@ internal sealed class Daemon : IAsyncDisposable
         var daemon = new Daemon(options);
         try
         {
-            daemon.TakeFolder();
+            if (options.TakesOver) daemon._predecessor = await Predecessor.AskAsync(options.Paths.Handover);
+            daemon._folder = DataFolder.Take(options.Paths);
             daemon.OpenLog(logEcho);
             daemon.LoadMappings();
             await daemon.OpenCertificatesAsync();
             daemon.OpenProxy();
+            if (daemon._predecessor is not null) await daemon._predecessor.ReleaseAsync();
             daemon.OpenControl();
+            daemon._https?.Begin();
+            daemon.TellSystemd();
+            daemon.AwaitSuccessor();
             return daemon;
         }
         catch (Exception)
@@ -91,6 +105,9 @@ internal sealed class Daemon : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
+        if (_successors is not null) await _successors.DisposeAsync();
+        if (_heartbeat is not null) await _heartbeat.DisposeAsync();
+        _systemd?.Dispose();
         if (_control is not null) await _control.DisposeAsync();
         if (_proxy is not null)
         {
@@ -104,7 +121,8 @@ internal sealed class Daemon : IAsyncDisposable
             _log.Write("stopped");
             await _log.DisposeAsync();
         }
-        if (_lock is not null) await _lock.DisposeAsync();
+        _folder?.Dispose();
+        _predecessor?.Dispose();
     }
 
     /// <summary>Completes when every loop has had a turn and a message was answered.</summary>
@@ -119,48 +137,27 @@ internal sealed class Daemon : IAsyncDisposable
         }
         await Task.WhenAll(turns);
         var client = new ControlClient(ControlEndPoints[0].Port, ControlClient.DefaultTimeLimit);
-        // In a burst of messages, one of them may have been dropped.
+        // In a burst of messages, one of them may have been dropped; during a handover, they wait.
         while (await Task.Run(() => client.Ask("check")) != ControlMessage.CheckReply) await Task.Delay(HeartbeatPause);
+    }
+
+    /// <summary>
+    /// Finishes what is in flight: in good time where another process has taken over, until <paramref name="stop"/> or an hour
+    /// later; what is left then, and everything where hotcore as a whole stops, has the time of a stop.
+    /// </summary>
+    private async Task EndServiceAsync(Task stop)
+    {
+        if (_superseded.Task.IsCompleted)
+        {
+            Task drained = _proxy!.DrainAsync();
+            await Task.WhenAny(drained, stop, Task.Delay(SupersededDrainTime, _clock));
+            if (drained.IsCompleted) return;
+        }
+        _log!.Write("stopping");
     }
 
     private static void RequestStop(TaskCompletionSource stop, PosixSignalContext signal) =>
         signal.Cancel = stop.TrySetResult();
-
-    private void TakeFolder()
-    {
-        string folder = _options.Paths.DataFolder;
-        try
-        {
-            Directory.CreateDirectory(folder, OwnerOnlyFolder);
-            _lock = OpenLock();
-        }
-        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
-        {
-            throw new StartFailure($"the data folder {folder} cannot be used: {failure.Message}", failure);
-        }
-    }
-
-    private FileStream OpenLock()
-    {
-        const int wouldBlock = 11;
-        try
-        {
-            // FileShare.None is a flock: the kernel takes it back however this process ends.
-            return new FileStream(_options.Paths.Lock, new FileStreamOptions
-            {
-                Mode = FileMode.OpenOrCreate,
-                Access = FileAccess.ReadWrite,
-                Share = FileShare.None,
-                UnixCreateMode = OwnerOnlyFile,
-            });
-        }
-        catch (IOException failure) when (failure.HResult == wouldBlock)
-        {
-            string folder = _options.Paths.DataFolder;
-            throw new StartFailure(
-                $"another hotcore runs with the data folder {folder}; stop it, or give this one --data", failure);
-        }
-    }
 
     private void OpenLog(TextWriter? echo)
     {
@@ -194,7 +191,7 @@ internal sealed class Daemon : IAsyncDisposable
                 : AcmeHttps.Create(_options.Acme, _options.Paths.Certificates, _mappings!, _clock, _log!.Write);
             _mappings!.WhenChanged = _https.Follow;
             _status!.KnownCertificates = new CertificateStatus(_https.Describe, _https.NeedsAttention);
-            await _https.StartAsync();
+            await _https.LoadAsync();
         }
         catch (Exception failure) when (failure is TlsUnavailableException or AcmeFailure or IOException
             or UnauthorizedAccessException)
@@ -213,10 +210,14 @@ internal sealed class Daemon : IAsyncDisposable
         if (_https is not null)
         {
             // First, so that plain HTTP never redirects to a port that is not there.
-            https = ListeningAddresses.BeginHttps(_proxy, _https.Tls, _options, _log.Write);
+            https = _predecessor is { Estate.Https: { Count: > 0 } httpsSockets }
+                ? ListeningAddresses.Continue(_proxy, httpsSockets, _https.Tls)
+                : ListeningAddresses.BeginHttps(_proxy, _https.Tls, _options, _log.Write);
             upgrade.Port = https[0].Port;
         }
-        Announce("http", ListeningAddresses.BeginHttp(_proxy, _options, _log.Write));
+        Announce("http", _predecessor is { Estate.Http: { Count: > 0 } httpSockets }
+            ? ListeningAddresses.Continue(_proxy, httpSockets, tls: null)
+            : ListeningAddresses.BeginHttp(_proxy, _options, _log.Write));
         Announce("https", https);
     }
 
@@ -233,9 +234,11 @@ internal sealed class Daemon : IAsyncDisposable
     {
         try
         {
-            IReadOnlyList<Socket> sockets = ControlSocket.Open(_options.ControlPort, _log!.Write);
+            IReadOnlyList<Socket> sockets = _predecessor is { Estate.Control: { Count: > 0 } handedOver }
+                ? handedOver
+                : ControlSocket.Open(_options.ControlPort, _log!.Write);
             _control = new ControlServer(
-                sockets, _mappings!, _status!, Build.Version, IsProxyPort, _clock, _log.Write);
+                sockets, _mappings!, _status!, Build.Version, IsProxyPort, _clock, _log!.Write);
         }
         catch (SocketException failure)
         {
@@ -245,6 +248,63 @@ internal sealed class Daemon : IAsyncDisposable
             throw new StartFailure($"the control port, UDP {_options.ControlPort}, {reason}", failure);
         }
     }
+
+    private void AwaitSuccessor()
+    {
+        (ControlServer control, MappingTable mappings, EventLog log, DataFolder folder) = (_control!, _mappings!, _log!, _folder!);
+        IReadOnlyList<Charge> charges =
+        [
+            new("the messages", control.PauseAsync, Finished(control.Resume)),
+            new("the renewal of certificates", LetGoOfHttps, TakeBackHttps),
+            new("the mappings", mappings.LetGoAsync, Finished(mappings.TakeBack)),
+            new("the log", log.LetGoAsync, Finished(log.TakeBack)),
+            new("the data folder", Finished(folder.LetGo), Finished(folder.TakeBack)),
+        ];
+        try
+        {
+            _successors = new SuccessorListener(_options.Paths.Handover, charges, DescribeEstate, LeaveToAsync, log.Write);
+        }
+        catch (Exception failure) when (failure is SocketException or ArgumentException or IOException)
+        {
+            log.Write($"no other process can take over: {_options.Paths.Handover}: {failure.Message}");
+        }
+
+        Task LetGoOfHttps() => _https?.LetGoAsync() ?? Task.CompletedTask;
+        Task TakeBackHttps() => _https?.TakeBackAsync() ?? Task.CompletedTask;
+        static Func<Task> Finished(Action action) => () =>
+        {
+            action();
+            return Task.CompletedTask;
+        };
+    }
+
+    private Estate DescribeEstate() => new(
+        _proxy!.Sockets(isSecure: false),
+        _proxy.Sockets(isSecure: true),
+        _control!.Sockets,
+        SystemdSocket.Variables.Select(name => (Name: name, Value: FindVariable(name)))
+            .Where(variable => variable.Value is not null).ToDictionary(variable => variable.Name, variable => variable.Value!));
+
+    /// <summary>The successor serves: it speaks for the service from now on, and alone accepts.</summary>
+    private async Task LeaveToAsync(int processId)
+    {
+        _log!.Write($"process {processId} has taken over; {_proxy!.Loops.Sum(loop => loop.ClientCount)} connections are left to finish");
+        await _heartbeat!.FallSilentAsync();
+        _systemd!.Send(SystemdSocket.MainProcess(processId));
+        await _proxy.StopListeningAsync();
+        _mappings!.Follow();
+        _superseded.SetResult();
+    }
+
+    private void TellSystemd()
+    {
+        _systemd = SystemdSocket.Open(FindVariable, Environment.ProcessId, _log!.Write);
+        _heartbeat = new Heartbeat(_systemd, ProveLifeAsync, _clock);
+    }
+
+    /// <summary>Of the environment that systemd gave to the service, perhaps to an earlier process of it.</summary>
+    private string? FindVariable(string name) =>
+        _predecessor is null ? Environment.GetEnvironmentVariable(name) : _predecessor.Estate.Environment.GetValueOrDefault(name);
 
     /// <summary>Whether the proxy listens on a port, so that mapping to it would go in circles.</summary>
     private bool IsProxyPort(int port) => _proxy!.Addresses.Any(address => address.Port == port);
@@ -269,6 +329,6 @@ internal sealed class Daemon : IAsyncDisposable
         text.Append($"hotcore {Build.Version} ({mode}data {_options.Paths.DataFolder})\n");
         foreach ((string scheme, IPEndPoint address) in _addresses) text.Append($"{scheme,-8}{address}\n");
         foreach (IPEndPoint address in ControlEndPoints) text.Append($"control {address}\n");
-        return text.Append("ready\n").ToString();
+        return text.Append($"{Ready}\n").ToString();
     }
 }

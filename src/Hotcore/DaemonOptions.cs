@@ -13,6 +13,9 @@ namespace Hotcore;
 internal sealed record DaemonOptions(
     bool IsLocal, Paths Paths, IPAddress? BindAddress, int? HttpPort, int? HttpsPort, int ControlPort)
 {
+    /// <summary>It takes the place of the hotcore that runs with the same data folder, without a gap.</summary>
+    public bool TakesOver { get; init; }
+
     /// <summary>The CA that certificates come from.</summary>
     public AcmeSettings Acme { get; init; } = AcmeSettings.LetsEncrypt;
 }

@@ -19,14 +19,22 @@ internal sealed class Heartbeat : IAsyncDisposable
     public Heartbeat(SystemdSocket systemd, Func<Task> proveLife, TimeProvider clock)
     {
         (_systemd, _proveLife) = (systemd, proveLife);
-        systemd.Send(SystemdSocket.Ready);
+        // The beat too: where this process takes over from another, that one's last may be half the time old.
+        systemd.Send($"{SystemdSocket.Ready}\n{SystemdSocket.Alive}");
         _beating = systemd.WatchdogTime is { } time ? BeatAsync(time / 2, clock) : Task.CompletedTask;
     }
 
-    /// <summary>Says that the service stops. From then on systemd has another patience.</summary>
+    /// <summary>Another process speaks for the service: beats no more. Completes when the last beat is over.</summary>
+    public async Task FallSilentAsync()
+    {
+        await _stop.CancelAsync();
+        await _beating.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+    }
+
+    /// <summary>Says that the service stops, if it is still for this process to say. From then on systemd has another patience.</summary>
     public async ValueTask DisposeAsync()
     {
-        _systemd.Send(SystemdSocket.Stopping);
+        if (!_stop.IsCancellationRequested) _systemd.Send(SystemdSocket.Stopping);
         await _stop.CancelAsync();
         await _beating.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         _stop.Dispose();

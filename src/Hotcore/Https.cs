@@ -30,7 +30,23 @@ internal abstract class Https : IAsyncDisposable
     public abstract bool Redirects { get; }
 
     /// <summary>Completes when what is on disk is in force.</summary>
-    public abstract Task StartAsync();
+    public abstract Task LoadAsync();
+
+    /// <summary>After <see cref="LoadAsync"/>: obtains what is missing, and renews, from now on.</summary>
+    public virtual void Begin()
+    {
+        // Unless there is a CA elsewhere, there is nothing to obtain.
+    }
+
+    /// <summary>
+    /// Obtains and renews nothing any more: from then on another process may. What is there goes on to be served. Completes when
+    /// all that was under way has ended.
+    /// </summary>
+    public virtual Task LetGoAsync() => Task.CompletedTask;
+
+    /// <summary>Obtains and renews again, after <see cref="LetGoAsync"/>.</summary>
+    /// <exception cref="IOException">The folder of certificates cannot be used.</exception>
+    public virtual Task TakeBackAsync() => Task.CompletedTask;
 
     /// <summary>Any thread, quick: a mapping was made, or is gone.</summary>
     public abstract void Follow(MappingChange change);

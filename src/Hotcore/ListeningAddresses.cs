@@ -8,6 +8,10 @@ namespace Hotcore;
 /// <summary>Which addresses and ports are served, by mode and by what the machine allows.</summary>
 internal static class ListeningAddresses
 {
+    /// <summary>Listens at sockets that listen already. Returns their addresses.</summary>
+    public static IReadOnlyList<IPEndPoint> Continue(Proxy proxy, IReadOnlyList<Socket> sockets, TlsContext? tls) =>
+        [.. sockets.Select(socket => proxy.Listen(socket, tls))];
+
     /// <summary>Listens for plain HTTP; says in <paramref name="log"/> where it had to settle for less. Returns the addresses.</summary>
     /// <exception cref="StartFailure">A port is taken or not ours to take.</exception>
     public static IReadOnlyList<IPEndPoint> BeginHttp(Proxy proxy, DaemonOptions options, Action<string> log) =>

@@ -39,7 +39,7 @@ internal sealed class LocalHttps : Https, ICertificateOrigin
 
     public override bool Redirects => false;
 
-    public override Task StartAsync() => Task.CompletedTask;
+    public override Task LoadAsync() => Task.CompletedTask;
 
     public override void Follow(MappingChange change)
     {

@@ -28,6 +28,9 @@ internal sealed record Paths(string DataFolder)
     /// <summary>Held open by the hotcore whose folder this is.</summary>
     public string Lock => Path.Combine(DataFolder, "lock");
 
+    /// <summary>The socket at which a hotcore waits for its successor.</summary>
+    public string Handover => Path.Combine(DataFolder, "handover");
+
     /// <summary>The folder of the CA for local mode.</summary>
     public string LocalAuthority => Path.Combine(DataFolder, "local-ca");
 

@@ -54,14 +54,22 @@ public class Upgrades : IAsyncLifetime
         await _debian.MapApp();
         var newer = await _debian.PutVersion(Newer);
         _debian.PutText(
-            $"[Service]\nExecStartPre=/bin/sh -c '! /opt/hotcore/bin/hotcore version | grep -qF {Newer}'\n",
+            $"""
+            [Service]
+            ExecReload=
+            ExecReload=/bin/sh -c '! /opt/hotcore/bin/hotcore version | grep -qF {Newer}'
+            ExecReload=/opt/hotcore/bin/hotcore hand-over
+
+            """,
             "/etc/systemd/system/hotcore.service.d/test.conf");
         await _debian.Shell("systemctl daemon-reload");
+        var process = await _debian.MainProcess();
 
         var failed = await _debian.InstallInVain(newer);
 
         Assert.Contains("6/7 service  failed: ", failed);
-        Assert.Contains($"The version before, {_own}, runs again", failed);
+        Assert.Contains($"The version before, {_own}, still runs", failed);
+        Assert.Equal(process, await _debian.MainProcess());
         Assert.Equal(_own, await _debian.Ask("version"));
         await _debian.ExpectApp();
         // What is there now is whole: nothing is left to do, and nothing left over.

@@ -32,15 +32,12 @@ internal sealed class CertificateRenewal : ICertificateOrigin, IAsyncDisposable
     }
 
     /// <summary>
-    /// Takes up all mapped domains. The task that it returns completes when what the disk holds is published; what is
-    /// missing or due is obtained after that, in the background.
+    /// Takes up what is mapped. The task that it returns completes when what the disk holds is published.
     /// </summary>
-    public Task Start()
-    {
-        Task loaded = LoadAsync();
-        _deciding = DecideAgainAndAgainAsync(loaded);
-        return loaded;
-    }
+    public Task LoadAsync() => Task.Run(LoadAll);
+
+    /// <summary>After <see cref="LoadAsync"/>: obtains what is missing or due, in the background, from now on.</summary>
+    public void Begin() => _deciding = DecideAgainAndAgainAsync();
 
     /// <summary>Looks after a domain from now on. Returns at once; harmless to repeat.</summary>
     public void Ensure(DomainName domain)
@@ -82,9 +79,6 @@ internal sealed class CertificateRenewal : ICertificateOrigin, IAsyncDisposable
         _domains.TryGetValue(domain, out DomainRenewal? renewal)
             ? renewal.Settled
             : Task.CompletedTask;
-
-    /// <summary>The first half of <see cref="Start"/>: takes up what is mapped and loads what is there.</summary>
-    internal Task LoadAsync() => Task.Run(LoadAll);
 
     /// <summary>Begins all that is due now. The task completes when what was begun has ended, well or not.</summary>
     internal Task DecideAsync()
@@ -134,9 +128,8 @@ internal sealed class CertificateRenewal : ICertificateOrigin, IAsyncDisposable
         if (!_stopping.IsCancellationRequested) renewal.LoadFirst();
     }
 
-    private async Task DecideAgainAndAgainAsync(Task loaded)
+    private async Task DecideAgainAndAgainAsync()
     {
-        await loaded.ConfigureAwait(false);
         try
         {
             while (true)

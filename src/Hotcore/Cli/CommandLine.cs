@@ -60,6 +60,7 @@ internal static class CommandLine
             LicenseCommand.Create(terminal),
             CreditsCommand.Create(terminal),
             GenerateCommand.Create(terminal),
+            HandOverCommand.Create(terminal),
         };
         root.HelpName = "hotcore";
         root.Options.Add(controlPort);

@@ -35,6 +35,10 @@ internal static class ServeCommand
         Option<int?> controlPort = CreatePortOption(
             "--control-port",
             $"The UDP port for messages, {ControlServer.DefaultPort} unless given; 0 for any that is free");
+        var takeOver = new Option<bool>("--take-over")
+        {
+            Description = "Take the place of the hotcore that runs with the same data folder; no client notices",
+        };
         var command = new Command("serve", "Run the proxy in the foreground")
         {
             local,
@@ -45,6 +49,7 @@ internal static class ServeCommand
             controlPort,
             acmeDirectory,
             acmeCa,
+            takeOver,
         };
         command.SetAction(arguments =>
         {
@@ -57,6 +62,7 @@ internal static class ServeCommand
                 arguments.GetValue(httpsPort),
                 arguments.GetValue(controlPort) ?? ControlServer.DefaultPort)
             {
+                TakesOver = arguments.GetValue(takeOver),
                 Acme = FindAuthority(arguments.GetValue(acmeDirectory)) with
                 {
                     ExtraRootsFile = arguments.GetValue(acmeCa),

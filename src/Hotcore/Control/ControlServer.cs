@@ -58,6 +58,9 @@ internal sealed class ControlServer : IAsyncDisposable
         Resume();
     }
 
+    /// <summary>The sockets it receives at; they stay this object's own.</summary>
+    public IReadOnlyList<Socket> Sockets => _sockets;
+
     /// <summary>Where it listens: one or two addresses, one port.</summary>
     public IReadOnlyList<IPEndPoint> EndPoints { get; }
 

@@ -106,9 +106,13 @@ internal sealed class Installer(InstallPlan plan, Action<InstallStep> report)
         RefuseTakenPorts();
         bool ranBefore = _service.IsActive;
         _service.Enable();
-        OrReturnToPrevious(_service.Restart, ranBefore);
+        OrReturnToPrevious(ranBefore && WaitsForSuccessor() ? _service.Reload : _service.Restart, ranBefore);
         return new InstallStep("service", StepOutcome.Done, "hotcore.service runs, and starts with the machine");
     }
+
+    /// <summary>Whether the hotcore that runs hands over to another: not all versions can, nor one that hangs.</summary>
+    private bool WaitsForSuccessor() =>
+        File.Exists(plan.Machine[new Paths(plan.User.DataFolder).Handover]) && _client.Ask("version") is not null;
 
     private void RefuseTakenPorts()
     {
@@ -151,13 +155,14 @@ internal sealed class Installer(InstallPlan plan, Action<InstallStep> report)
     {
         if (!_program.HasPrevious)
         {
-            if (ranBefore) return "systemd goes on trying";
+            if (ranBefore) return _client.Ask("version") is null ? "systemd goes on trying" : "What ran before still runs";
             _service.StopAndDisable();
             return "It was stopped again; put that right, and repeat";
         }
         _program.Restore();
         new PortCapability(plan.Machine).Grant("ports");
         _service.RestoreUnit();
+        if (_client.Ask("version") is { } running && running != plan.Version) return $"The version before, {running}, still runs";
         _service.Restart();
         return $"The version before, {_client.Ask("version")}, runs again";
     }

@@ -52,24 +52,21 @@ internal sealed class SystemdService(MachineRoot machine)
 
     /// <summary>Starts it anew, and returns when it says that it is ready.</summary>
     /// <exception cref="InstallFailure">It does not start; the message has its own words.</exception>
-    public void Restart()
-    {
-        try
-        {
-            machine.Run(StartPatience, "systemctl", "restart", SystemdUnit.Name);
-        }
-        catch (ProgramFailure failure)
-        {
-            throw new InstallFailure(FindReason() ?? $"{failure.Message} (more: sudo journalctl -u hotcore)");
-        }
-    }
+    public void Restart() => Control("restart");
+
+    /// <summary>
+    /// Has the process that runs replaced by one of the installed program, without a gap, and returns when that one serves.
+    /// </summary>
+    /// <exception cref="InstallFailure">It does not serve, and the one before goes on; the message has the new one's words.</exception>
+    public void Reload() => Control("reload");
 
     /// <summary>Whether the process that runs has the program that is in its place now.</summary>
     public bool RunsInstalledProgram()
     {
+        // Not by name: the file may have been replaced since, and put back.
         string executable = machine[$"/proc/{Show("MainPID")}/exe"];
-        // The kernel adds " (deleted)" where the file was replaced since.
-        return new FileInfo(executable).LinkTarget == Paths.Program;
+        string[] files = machine.Run("stat", "--dereference", "--format=%d %i", executable, machine[Paths.Program]).Trim().Split('\n');
+        return files[0] == files[1];
     }
 
     /// <summary>Stops it, and has it no longer start with the machine.</summary>
@@ -87,6 +84,18 @@ internal sealed class SystemdService(MachineRoot machine)
         File.Delete(Unit);
         machine.Run("systemctl", "daemon-reload");
         return true;
+    }
+
+    private void Control(string verb)
+    {
+        try
+        {
+            machine.Run(StartPatience, "systemctl", verb, SystemdUnit.Name);
+        }
+        catch (ProgramFailure failure)
+        {
+            throw new InstallFailure(FindReason() ?? $"{failure.Message} (more: sudo journalctl -u hotcore)");
+        }
     }
 
     private string Show(string property) =>

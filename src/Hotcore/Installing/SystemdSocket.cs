@@ -14,9 +14,15 @@ internal sealed class SystemdSocket : IDisposable
     public const string Stopping = "STOPPING=1";
     public const string Alive = "WATCHDOG=1";
 
+    /// <summary>The variables by which systemd says where it listens, and how often it wants to hear.</summary>
+    public static readonly IReadOnlyList<string> Variables = ["NOTIFY_SOCKET", "WATCHDOG_USEC"];
+
     private readonly Socket? _socket;
 
     private SystemdSocket(Socket? socket, TimeSpan? watchdogTime) => (_socket, WatchdogTime) = (socket, watchdogTime);
+
+    /// <summary>Names the process that speaks for the service from now on; only the one before may.</summary>
+    public static string MainProcess(int processId) => string.Create(CultureInfo.InvariantCulture, $"MAINPID={processId}");
 
     /// <summary>Within which time systemd wants to hear <see cref="Alive"/> again; null where it does not.</summary>
     public TimeSpan? WatchdogTime { get; }

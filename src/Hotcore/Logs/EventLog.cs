@@ -19,6 +19,7 @@ internal sealed class EventLog : IAsyncDisposable
     private readonly LogEcho? _echo;
     private readonly Channel<Line> _lines;
     private readonly Task _writing;
+    private bool _isLetGo;
     private long _dropped;
 
     /// <param name="path">The newest file; older ones get a number behind it.</param>
@@ -45,6 +46,20 @@ internal sealed class EventLog : IAsyncDisposable
     {
         if (!_lines.Writer.TryWrite(new Line(_clock.GetUtcNow(), line))) Interlocked.Increment(ref _dropped);
     }
+
+    /// <summary>
+    /// Writes what waits and closes the file: from then on another process may write it, and lines are only shown, until
+    /// <see cref="TakeBack"/>. Completes when the file is closed.
+    /// </summary>
+    public async Task LetGoAsync()
+    {
+        var closed = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        await _lines.Writer.WriteAsync(new Line(_clock.GetUtcNow(), "") { LetsGo = closed });
+        await closed.Task;
+    }
+
+    /// <summary>Lines go into the file again.</summary>
+    public void TakeBack() => Volatile.Write(ref _isLetGo, false);
 
     /// <summary>Writes what waits, as long as that takes no more than a few seconds, and closes the file.</summary>
     public async ValueTask DisposeAsync()
@@ -79,7 +94,7 @@ internal sealed class EventLog : IAsyncDisposable
     {
         while (await _lines.Reader.WaitToReadAsync())
         {
-            while (_lines.Reader.TryRead(out Line line)) Put(line.At, line.Text);
+            while (_lines.Reader.TryRead(out Line line)) Take(line);
             long dropped = Interlocked.Exchange(ref _dropped, 0);
             if (dropped > 0)
                 Put(_clock.GetUtcNow(), $"{dropped} lines were dropped here: they came faster than the disk took them");
@@ -88,13 +103,29 @@ internal sealed class EventLog : IAsyncDisposable
         _files.Dispose();
     }
 
+    private void Take(Line line)
+    {
+        if (line.LetsGo is null)
+        {
+            Put(line.At, line.Text);
+            return;
+        }
+        _files.Dispose();
+        Volatile.Write(ref _isLetGo, true);
+        line.LetsGo.SetResult();
+    }
+
     private void Put(DateTimeOffset at, string text)
     {
         string time = at.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", CultureInfo.InvariantCulture);
         string line = $"{time} {Escape(text)}\n";
-        _files.Append(line);
+        if (!Volatile.Read(ref _isLetGo)) _files.Append(line);
         _echo?.Write(line);
     }
 
-    private readonly record struct Line(DateTimeOffset At, string Text);
+    private readonly record struct Line(DateTimeOffset At, string Text)
+    {
+        /// <summary>Not a line, but the order to close the file; completed when that is done.</summary>
+        public TaskCompletionSource? LetsGo { get; init; }
+    }
 }

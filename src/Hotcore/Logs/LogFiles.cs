@@ -52,6 +52,7 @@ internal sealed class LogFiles(string path, long maxBytes) : IDisposable
         }
     }
 
+    /// <summary>Closes the file; the next line would open it again.</summary>
     public void Dispose()
     {
         Flush();

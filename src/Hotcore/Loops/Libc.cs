@@ -6,7 +6,7 @@ namespace Hotcore.Loops;
 /// <summary>
 /// The system calls the loops are made of, and the few constants of Linux they need. Nothing here owns anything:
 /// descriptors belong to the <see cref="Registration"/> that holds them. Every call is on non-blocking descriptors,
-/// so none of them can block, except <see cref="epoll_wait"/> with a timeout.
+/// so none of them can block, except where it says so.
 /// </summary>
 /// <remarks>
 /// Calls return -1 on failure and leave the reason in <see cref="Marshal.GetLastPInvokeError"/>. Pointers must stay
@@ -52,8 +52,12 @@ internal static unsafe partial class Libc
     public const int SHUT_WR = 1;
     public const int RLIMIT_NOFILE = 7;
     public const int MSG_PEEK = 0x2;
+    public const int MSG_CTRUNC = 0x8;
+    public const int MSG_TRUNC = 0x20;
     public const int MSG_DONTWAIT = 0x40;
     public const int MSG_NOSIGNAL = 0x4000;
+    public const int MSG_CMSG_CLOEXEC = 0x40000000;
+    public const int SCM_RIGHTS = 1;
 
     [LibraryImport("libc", SetLastError = true)]
     public static partial int epoll_create1(int flags);
@@ -91,6 +95,14 @@ internal static unsafe partial class Libc
 
     [LibraryImport("libc", SetLastError = true)]
     public static partial nint send(int fd, void* buffer, nuint length, int flags);
+
+    /// <summary>May block, as the socket does.</summary>
+    [LibraryImport("libc", SetLastError = true)]
+    public static partial nint sendmsg(int fd, void* message, int flags);
+
+    /// <summary>May block, as the socket does.</summary>
+    [LibraryImport("libc", SetLastError = true)]
+    public static partial nint recvmsg(int fd, void* message, int flags);
 
     [LibraryImport("libc", SetLastError = true)]
     public static partial int shutdown(int fd, int how);

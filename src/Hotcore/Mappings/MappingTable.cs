@@ -11,6 +11,7 @@ internal sealed class MappingTable : IDisposable
     // Some megabytes at most; a queue this long means that the disk hangs.
     private const int MaxWaiting = 20_000;
 
+    private readonly string _folder;
     private readonly Func<MappingFile> _open;
     private readonly TimeProvider _clock;
     private readonly Action<string> _log;
@@ -20,11 +21,13 @@ internal sealed class MappingTable : IDisposable
     private MappingFile _file;
     private List<WaitingChange> _waiting = [];
     private TaskCompletionSource? _lettingGo;
+    private MappingFollower? _follower;
     private bool _isStopping;
     private volatile MappingSnapshot _snapshot;
 
-    private MappingTable(Func<MappingFile> open, TimeProvider clock, Action<string> log)
+    private MappingTable(string folder, Func<MappingFile> open, TimeProvider clock, Action<string> log)
     {
+        _folder = folder;
         _open = open;
         _file = open();
         _clock = clock;
@@ -45,7 +48,7 @@ internal sealed class MappingTable : IDisposable
     /// <exception cref="UnauthorizedAccessException">Likewise, for want of rights.</exception>
     public static MappingTable Open(
         string folder, TimeProvider clock, Action<string> log, WriteAndFlush? writeAndFlush = null) =>
-        new(() => MappingFile.Open(folder, clock, log, writeAndFlush), clock, log);
+        new(folder, () => MappingFile.Open(folder, clock, log, writeAndFlush), clock, log);
 
     /// <summary>
     /// Maps a domain, or maps it anew. Completes when that is durable and <see cref="Snapshot"/> shows it; fails
@@ -87,6 +90,21 @@ internal sealed class MappingTable : IDisposable
         }
     }
 
+    /// <summary>
+    /// After <see cref="LetGoAsync"/>, for good: <see cref="Snapshot"/> shows, a moment later, what another process commits.
+    /// </summary>
+    public void Follow()
+    {
+        try
+        {
+            _follower = new MappingFollower(MappingFile.PathIn(_folder), snapshot => _snapshot = snapshot, _log);
+        }
+        catch (IOException failure)
+        {
+            _log($"changes of the mappings are not followed any more: {failure.Message}");
+        }
+    }
+
     /// <summary>Commits what waits, then stops. Changes that come later fail.</summary>
     public void Dispose()
     {
@@ -95,6 +113,7 @@ internal sealed class MappingTable : IDisposable
             if (_isStopping) return;
             _isStopping = true;
         }
+        _follower?.Dispose();
         _arrived.Set();
         _committer.Join();
         _file.Dispose();

@@ -95,7 +95,7 @@ internal sealed class ClientConnection
                 Input.ReleaseIfEmpty();
                 if (received != Connection.WouldBlock)
                     return false;
-                if (await Connection.Readable.WaitAsync(Loop.IsDraining ? Timeouts.Drain : patienceMilliseconds) != WaitResult.Ready)
+                if (await Connection.Readable.WaitAsync(Loop.IsHurried ? Timeouts.Drain : patienceMilliseconds) != WaitResult.Ready)
                     return false;
             }
         }
@@ -116,12 +116,12 @@ internal sealed class ClientConnection
         Connection.Close();
     }
 
-    /// <summary>hotcore is stopping: ends the client as soon as what is in flight is finished.</summary>
+    /// <summary>hotcore is draining: ends the client as soon as what is in flight is finished.</summary>
     public void Drain()
     {
         if (_session is not null)
             _session.Drain();
-        else
+        else if (Loop.IsHurried)
             HurryUp();
     }
 

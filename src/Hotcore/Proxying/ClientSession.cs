@@ -11,7 +11,7 @@ internal abstract class ClientSession
     /// <summary>Ends the work in flight from outside of it; the methods that are at it end in the next round.</summary>
     public abstract void Abandon();
 
-    /// <summary>hotcore is stopping: what is in flight is finished, nothing new is begun.</summary>
+    /// <summary>hotcore is draining, in a hurry or not: what is in flight is finished, nothing new is begun. Safe to repeat.</summary>
     public abstract void Drain();
 
     /// <summary>Input or an end arrived while nothing waits to receive.</summary>

@@ -12,7 +12,7 @@ internal sealed class Proxy : IDisposable
 {
     private readonly ClientBudget _budget = new(TcpConnector.DescriptorLimit());
     private readonly ProxyLoop[] _loops;
-    private readonly List<Socket> _sockets = [];
+    private readonly List<(Socket Socket, bool IsSecure)> _sockets = [];
     private readonly List<(ProxyLoop Loop, Listener Listener)> _listeners = [];
     private readonly MemoryReturn _memoryReturn;
     private readonly Action<string> _report;
@@ -31,18 +31,23 @@ internal sealed class Proxy : IDisposable
     /// <summary>The loops; they stay this object's own. For tests, which look into them.</summary>
     internal IReadOnlyList<ProxyLoop> Loops => _loops;
 
+    /// <summary>The sockets it accepts at, over TLS or not; they stay this object's own.</summary>
+    public IReadOnlyList<Socket> Sockets(bool isSecure) => [.. _sockets.Where(s => s.IsSecure == isSecure).Select(s => s.Socket)];
+
     /// <summary>Where it listens, as the kernel has it (a port 0 has become a real one).</summary>
-    public IReadOnlyList<IPEndPoint> Addresses => [.. _sockets.Select(s => (IPEndPoint)s.LocalEndPoint!)];
+    public IReadOnlyList<IPEndPoint> Addresses => [.. _sockets.Select(s => (IPEndPoint)s.Socket.LocalEndPoint!)];
 
     /// <summary>
     /// Begins to accept at <paramref name="address"/>, over TLS where <paramref name="tls"/> is given; returns the address as
     /// the kernel has it.
     /// </summary>
     /// <exception cref="SocketException">The address is taken, or not ours to take.</exception>
-    public IPEndPoint Listen(IPEndPoint address, TlsContext? tls = null)
+    public IPEndPoint Listen(IPEndPoint address, TlsContext? tls = null) => Listen(Listener.Open(address), tls);
+
+    /// <summary>Begins to accept at a socket that listens already, and owns it from now on.</summary>
+    public IPEndPoint Listen(Socket socket, TlsContext? tls = null)
     {
-        var socket = Listener.Open(address);
-        _sockets.Add(socket);
+        _sockets.Add((socket, tls is not null));
         foreach (var loop in _loops)
         {
             var listener = new Listener(socket, tls, loop, _loops, _budget, _report);
@@ -53,15 +58,24 @@ internal sealed class Proxy : IDisposable
         return (IPEndPoint)socket.LocalEndPoint!;
     }
 
-    /// <summary>Stops accepting everywhere; clients that are connected stay.</summary>
+    /// <summary>
+    /// Stops accepting everywhere; clients that are connected stay. Where another process has the sockets too, none is refused.
+    /// </summary>
     public async Task StopListeningAsync()
     {
         await Task.WhenAll(_listeners.Select(pair => RunOn(pair.Loop, pair.Listener.Stop)));
-        // Once more, and then close without delay: what is in the kernel's queue at that instant is reset.
+        // Once more: the kernel may have woken this process alone for a connection. Then close without delay: unless another
+        // process has the socket, what is in its queue at that instant is reset.
         await Task.WhenAll(_listeners.Select(pair => RunOn(pair.Loop, pair.Listener.AcceptLast)));
         CloseSockets();
         _listeners.Clear();
     }
+
+    /// <summary>
+    /// Lets every client finish in its own time, and then leave for another process: an idle one is answered once more.
+    /// Completes when no client is left.
+    /// </summary>
+    public Task DrainAsync() => Task.WhenAll(_loops.Select(loop => loop.DrainAsync(isHurried: false)));
 
     /// <summary>
     /// Stops accepting, finishes what is in flight for up to <paramref name="patience"/>, then closes what is left.
@@ -69,7 +83,7 @@ internal sealed class Proxy : IDisposable
     public async Task StopAsync(TimeSpan patience)
     {
         await StopListeningAsync();
-        var drained = Task.WhenAll(_loops.Select(loop => loop.DrainAsync()));
+        var drained = Task.WhenAll(_loops.Select(loop => loop.DrainAsync(isHurried: true)));
         if (await Task.WhenAny(drained, Task.Delay(patience)) == drained)
             return;
         _report($"stopping: {_loops.Sum(loop => loop.ClientCount)} connections did not finish within {patience.TotalSeconds:0} s and are closed");
@@ -102,7 +116,7 @@ internal sealed class Proxy : IDisposable
 
     private void CloseSockets()
     {
-        foreach (var socket in _sockets)
+        foreach (var (socket, _) in _sockets)
             socket.Dispose();
         _sockets.Clear();
     }

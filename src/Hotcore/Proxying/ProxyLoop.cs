@@ -43,8 +43,11 @@ internal sealed class ProxyLoop : IDisposable
     /// <summary>Made when the first client speaks HTTP/2.</summary>
     public Http2Scratch Http2Scratch => field ??= new Http2Scratch();
 
-    /// <summary>hotcore is stopping: answers are finished, connections are not kept.</summary>
+    /// <summary>hotcore is stopping, or another process takes its place: answers are finished, connections are not kept.</summary>
     public bool IsDraining { get; private set; }
+
+    /// <summary>hotcore is stopping now: nobody is waited for.</summary>
+    public bool IsHurried { get; private set; }
 
     /// <summary>Any thread: how many clients are on this loop, for spreading new ones evenly.</summary>
     public int ClientCount => Volatile.Read(ref _clientCount);
@@ -112,12 +115,16 @@ internal sealed class ProxyLoop : IDisposable
     /// </summary>
     public bool FreeDescriptors() => Upstreams.CloseIdle() + CloseIdleClients((_idle.Count + 3) / 4) > 0;
 
-    /// <summary>Any thread: finishes what is in flight, closes what is idle; the task ends when no client is left.</summary>
-    public Task DrainAsync()
+    /// <summary>
+    /// Any thread: finishes what is in flight, and closes what is idle or, where that <paramref name="isHurried"/> not, lets it
+    /// have one more answer; the task ends when no client is left.
+    /// </summary>
+    public Task DrainAsync(bool isHurried)
     {
         Events.Post(() =>
         {
             IsDraining = true;
+            IsHurried |= isHurried;
             foreach (var client in _clients.ToArray())
                 client.Drain();
             Upstreams.CloseIdle();

@@ -190,7 +190,8 @@ public sealed class CaFaultTests : IDisposable
         await using (RunningRenewal running = Run()) nextTry = (await SettleAsync(running, Bad)).NextTry;
         int requests = _ca.Requests.Count;
         await using RunningRenewal again = Run(mapped: [Bad]);
-        await again.Renewal.Start();
+        await again.Renewal.LoadAsync();
+        again.Renewal.Begin();
         await again.Renewal.DecideAsync();
         CertificateState state = again.Renewal.StateOf(Bad);
         Assert.Equal((CertificateCondition.Failed, nextTry), (state.Condition, state.NextTry));

@@ -55,7 +55,8 @@ public sealed class PebbleTests : IDisposable
             end = certificate.NotAfter;
             if (++count == 3) third.TrySetResult();
         };
-        await running.Renewal.Start();
+        await running.Renewal.LoadAsync();
+        running.Renewal.Begin();
         running.Renewal.Ensure(Fifty[0]);
         await third.Task;
         Assert.Equal(3, running.Published[Fifty[0]].DistinctBy(made => Convert.ToHexString(made.KeyPkcs8)).Count());

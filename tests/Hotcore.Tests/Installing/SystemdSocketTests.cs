@@ -22,7 +22,7 @@ public sealed class SystemdSocketTests : IDisposable
         Assert.Equal(TimeSpan.FromMilliseconds(200), socket.WatchdogTime);
         await using (new Heartbeat(socket, () => Task.CompletedTask, TimeProvider.System))
         {
-            Assert.Equal("READY=1", Receive(systemd));
+            Assert.Equal("READY=1\nWATCHDOG=1", Receive(systemd));
             Assert.Equal("WATCHDOG=1", Receive(systemd));
             Assert.Equal("WATCHDOG=1", Receive(systemd));
         }
@@ -40,7 +40,7 @@ public sealed class SystemdSocketTests : IDisposable
         using var socket = Open(("NOTIFY_SOCKET", _folder["notify"]), ("WATCHDOG_USEC", "20000"));
         await using (new Heartbeat(socket, () => new TaskCompletionSource().Task, TimeProvider.System))
         {
-            Assert.Equal("READY=1", Receive(systemd));
+            Assert.Equal("READY=1\nWATCHDOG=1", Receive(systemd));
             await Task.Delay(200);
         }
         Assert.Equal("STOPPING=1", Receive(systemd));

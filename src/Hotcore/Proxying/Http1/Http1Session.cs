@@ -59,10 +59,13 @@ internal sealed class Http1Session : ClientSession
     public override void Abandon() => _exchange?.Abandon();
 
     /// <summary>
-    /// One that was accepted just now, or is in the middle of a head, has a moment left to say what it came for.
+    /// The next answer says that it is the last. In a hurry, an idle client does not get that far; one that was accepted just now,
+    /// or is in the middle of a head, has a moment left to say what it came for.
     /// </summary>
     public override void Drain()
     {
+        if (!Client.Loop.IsHurried)
+            return;
         if (Client.IsIdle && _hasServed)
             Client.End();
         else if (Client.IsIdle || _exchange?.HasHead == false)
@@ -82,7 +85,7 @@ internal sealed class Http1Session : ClientSession
 
     private LoopTask<bool> WaitForRequestAsync()
     {
-        if (_hasServed && Client.Loop.IsDraining && Client.Input.IsEmpty)
+        if (_hasServed && Client.Loop.IsHurried && Client.Input.IsEmpty)
             return new LoopTask<bool>(false);
         return Client.WaitForInputAsync(_hasServed ? Timeouts.IdleClient : Timeouts.RequestHead);
     }

@@ -1,0 +1,90 @@
+using System.Net.Sockets;
+using System.Runtime.InteropServices;
+using System.Text;
+using Hotcore.Loops;
+using Microsoft.Win32.SafeHandles;
+
+namespace Hotcore.Handover;
+
+/// <summary>
+/// What connects a hotcore with its successor: a Unix socket of messages, in order, some of which bring sockets. Owns the
+/// connection. Of one thread at a time.
+/// </summary>
+internal sealed class HandoverLink : IDisposable
+{
+    private const int MostBytes = 64 * 1024;
+
+    // SO_PEERCRED of socket(7), and where the process id is in its struct ucred.
+    private const int SocketLevel = 1;
+    private const int PeerCredentials = 17;
+    private const int CredentialBytes = 12;
+
+    private readonly Socket _socket;
+
+    public HandoverLink(Socket connected)
+    {
+        _socket = connected;
+        Span<byte> credentials = stackalloc byte[CredentialBytes];
+        _socket.GetRawSocketOption(SocketLevel, PeerCredentials, credentials);
+        ProcessId = MemoryMarshal.Read<int>(credentials);
+    }
+
+    /// <summary>The process at the other end.</summary>
+    public int ProcessId { get; }
+
+    /// <summary>Connects with the hotcore that listens at <paramref name="path"/>.</summary>
+    /// <exception cref="SocketException">Nobody listens.</exception>
+    public static HandoverLink Connect(string path)
+    {
+        Socket socket = CreateSocket();
+        try
+        {
+            socket.Connect(new UnixDomainSocketEndPoint(path));
+            return new HandoverLink(socket);
+        }
+        catch (SocketException)
+        {
+            socket.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>A socket that keeps messages apart.</summary>
+    public static Socket CreateSocket() => new(AddressFamily.Unix, SocketType.Seqpacket, ProtocolType.Unspecified);
+
+    /// <summary>Sends a message; the sockets stay this process's as well.</summary>
+    /// <exception cref="IOException">The other end is gone.</exception>
+    public void Send(string message, params IEnumerable<Socket> sockets) => PassedDescriptors.Send(
+        (int)_socket.Handle, Encoding.UTF8.GetBytes(message), [.. sockets.Select(socket => (int)socket.Handle)]);
+
+    /// <summary>The next message, with the sockets that it brings, which are the caller's from now on.</summary>
+    /// <param name="patience">How long to wait for it.</param>
+    /// <exception cref="IOException">The other end is gone, or silent for too long.</exception>
+    public Task<(string Message, IReadOnlyList<Socket> Sockets)> ReceiveAsync(TimeSpan patience) =>
+        Task.Run(() => Receive(patience));
+
+    public void Dispose() => _socket.Dispose();
+
+    private (string Message, IReadOnlyList<Socket> Sockets) Receive(TimeSpan patience)
+    {
+        if (!_socket.Poll(patience, SelectMode.SelectRead))
+            throw new IOException($"process {ProcessId} said nothing for {patience.TotalSeconds:0} s");
+        var buffer = new byte[MostBytes];
+        var descriptors = new List<int>();
+        try
+        {
+            int length = PassedDescriptors.Receive((int)_socket.Handle, buffer, descriptors);
+            if (length == 0) throw new IOException($"process {ProcessId} ended, or gave up");
+            return (Encoding.UTF8.GetString(buffer, 0, length), [.. descriptors.Select(Own)]);
+        }
+        catch (Exception)
+        {
+            foreach (int descriptor in descriptors) new SafeFileHandle(descriptor, ownsHandle: true).Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>That a socket does not block is said of what both processes share; here it must be known as well.</summary>
+    private static Socket Own(int descriptor) =>
+        new(new SafeSocketHandle(descriptor, ownsHandle: true)) { Blocking = false };
+}

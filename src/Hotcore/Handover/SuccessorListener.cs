@@ -1,0 +1,158 @@
+using System.ComponentModel;
+using System.Diagnostics;
+using System.Net.Sockets;
+
+namespace Hotcore.Handover;
+
+/// <summary>
+/// Waits for a successor and hands over to it:
+/// <code>
+/// hotcore                                             successor
+///   │ ◄──────────────── connects ─────────────────────── │  has come so far that it can ask
+///   │  lets go of one charge after another               │
+///   │ ───────────────── its estate ────────────────────► │  takes the files, loads, listens
+///   │ ◄──────────────── "serving" ────────────────────── │
+///   │  tells systemd who is the main process, stops      │
+///   │  accepting                                         │
+///   │ ───────────────── "released" ────────────────────► │  takes messages, renews certificates
+///   ▼  finishes what it has                              ▼
+/// </code>
+/// Until "serving" it goes on accepting. A successor that ends before, or says nothing for too long, changes nothing: what was
+/// let go of is taken back.
+/// </summary>
+internal sealed class SuccessorListener : IAsyncDisposable
+{
+    public const string Serving = "serving";
+    private const string Released = "released";
+    private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+
+    // systemd gives a reload 90 s.
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan EndPatience = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan PauseAfterFailure = TimeSpan.FromSeconds(1);
+
+    private readonly string _path;
+    private readonly Socket _listening;
+    private readonly IReadOnlyList<Charge> _charges;
+    private readonly Func<Estate> _estate;
+    private readonly Func<int, Task> _leaveTo;
+    private readonly Action<string> _log;
+    private readonly CancellationTokenSource _stopping = new();
+    private readonly Task _waiting;
+    private bool _isSuperseded;
+
+    /// <summary>Begins to wait.</summary>
+    /// <param name="path">The socket's path. Whatever is there is stale: the caller has the folder's lock.</param>
+    /// <param name="charges">Let go of in this order, taken back in the opposite one.</param>
+    /// <param name="estate">What to hand over.</param>
+    /// <param name="leaveTo">Called with the successor's process id once it serves: stops accepting.</param>
+    /// <param name="log">Takes what happens.</param>
+    /// <exception cref="SocketException">There can be no socket of that path.</exception>
+    /// <exception cref="ArgumentException">Likewise: it is too long.</exception>
+    public SuccessorListener(
+        string path, IReadOnlyList<Charge> charges, Func<Estate> estate, Func<int, Task> leaveTo, Action<string> log)
+    {
+        (_path, _charges, _estate, _leaveTo, _log) = (path, charges, estate, leaveTo, log);
+        var address = new UnixDomainSocketEndPoint(path);
+        File.Delete(path);
+        _listening = HandoverLink.CreateSocket();
+        _listening.Bind(address);
+        File.SetUnixFileMode(path, OwnerOnly);
+        _listening.Listen();
+        _waiting = Task.Run(WaitAsync);
+    }
+
+    /// <summary>Waits for the end of a handover that is under way, and takes the socket away unless it is the successor's by now.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        await _stopping.CancelAsync();
+        await _waiting;
+        _listening.Dispose();
+        _stopping.Dispose();
+        if (!_isSuperseded) File.Delete(_path);
+    }
+
+    private async Task WaitAsync()
+    {
+        while (!_isSuperseded && !_stopping.IsCancellationRequested)
+        {
+            try
+            {
+                using var link = new HandoverLink(await _listening.AcceptAsync(_stopping.Token));
+                _isSuperseded = await HandOverAsync(link);
+                if (!_isSuperseded) continue;
+                await _leaveTo(link.ProcessId);
+                link.Send(Released);
+            }
+            catch (OperationCanceledException) when (_stopping.IsCancellationRequested)
+            {
+                return;
+            }
+            catch (Exception failure) when (failure is SocketException or IOException)
+            {
+                _log($"a successor got lost: {failure.Message}");
+            }
+        }
+    }
+
+    /// <summary>Returns whether the successor serves.</summary>
+    private async Task<bool> HandOverAsync(HandoverLink link)
+    {
+        _log($"handing over to process {link.ProcessId}");
+        var letGo = new Stack<Charge>();
+        try
+        {
+            foreach (Charge charge in _charges)
+            {
+                await charge.LetGoAsync();
+                letGo.Push(charge);
+            }
+            _estate().Send(link);
+            (string said, _) = await link.ReceiveAsync(Patience);
+            if (said == Serving) return true;
+            throw new IOException($"process {link.ProcessId} said: {said}");
+        }
+        catch (IOException failure)
+        {
+            End(link.ProcessId);
+            while (letGo.TryPop(out Charge? charge)) await TakeBackAsync(charge);
+            _log($"the handover failed, nothing changes: {failure.Message}");
+            return false;
+        }
+    }
+
+    /// <summary>Two in charge of one thing do more harm than one that is late: it is tried until it works.</summary>
+    private async Task TakeBackAsync(Charge charge)
+    {
+        while (true)
+        {
+            try
+            {
+                await charge.TakeBackAsync();
+                return;
+            }
+            catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+            {
+                _log($"cannot take back {charge.Name} yet: {failure.Message}");
+                await Task.Delay(PauseAfterFailure);
+            }
+        }
+    }
+
+    /// <summary>It must not come to life later, with files that it holds by then.</summary>
+    private void End(int processId)
+    {
+        try
+        {
+            using var process = Process.GetProcessById(processId);
+            // It may still be saying why it cannot start.
+            if (process.WaitForExit(EndPatience)) return;
+            process.Kill();
+            process.WaitForExit(EndPatience);
+        }
+        catch (Exception gone) when (gone is ArgumentException or InvalidOperationException or Win32Exception)
+        {
+            _log($"process {processId} has ended: {gone.Message}");
+        }
+    }
+}
