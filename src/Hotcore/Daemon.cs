@@ -30,7 +30,7 @@ internal sealed class Daemon : IAsyncDisposable
     private readonly TimeProvider _clock = TimeProvider.System;
     private readonly TaskCompletionSource _superseded = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private Predecessor? _predecessor;
-    private DataFolder? _folder;
+    private DataFolderLock? _folder;
     private EventLog? _log;
     private MappingTable? _mappings;
     private StatusReport? _status;
@@ -41,6 +41,7 @@ internal sealed class Daemon : IAsyncDisposable
     private SystemdSocket? _systemd;
     private Heartbeat? _heartbeat;
     private SuccessorListener? _successors;
+    private bool _isEnding;
 
     private Daemon(DaemonOptions options) => _options = options;
 
@@ -84,7 +85,7 @@ internal sealed class Daemon : IAsyncDisposable
         try
         {
             if (options.TakesOver) daemon._predecessor = await Predecessor.AskAsync(options.Paths.Handover);
-            daemon._folder = DataFolder.Take(options.Paths);
+            daemon._folder = DataFolderLock.Take(options.Paths);
             daemon.OpenLog(logEcho);
             daemon.LoadMappings();
             await daemon.OpenCertificatesAsync();
@@ -105,6 +106,8 @@ internal sealed class Daemon : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
+        if (_isEnding) return;
+        _isEnding = true;
         if (_successors is not null) await _successors.DisposeAsync();
         if (_heartbeat is not null) await _heartbeat.DisposeAsync();
         _systemd?.Dispose();
@@ -210,12 +213,12 @@ internal sealed class Daemon : IAsyncDisposable
         if (_https is not null)
         {
             // First, so that plain HTTP never redirects to a port that is not there.
-            https = _predecessor is { Estate.Https: { Count: > 0 } httpsSockets }
+            https = _predecessor is { Estate.HttpsSockets: { Count: > 0 } httpsSockets }
                 ? ListeningAddresses.Continue(_proxy, httpsSockets, _https.Tls)
                 : ListeningAddresses.BeginHttps(_proxy, _https.Tls, _options, _log.Write);
             upgrade.Port = https[0].Port;
         }
-        Announce("http", _predecessor is { Estate.Http: { Count: > 0 } httpSockets }
+        Announce("http", _predecessor is { Estate.HttpSockets: { Count: > 0 } httpSockets }
             ? ListeningAddresses.Continue(_proxy, httpSockets, tls: null)
             : ListeningAddresses.BeginHttp(_proxy, _options, _log.Write));
         Announce("https", https);
@@ -234,7 +237,7 @@ internal sealed class Daemon : IAsyncDisposable
     {
         try
         {
-            IReadOnlyList<Socket> sockets = _predecessor is { Estate.Control: { Count: > 0 } handedOver }
+            IReadOnlyList<Socket> sockets = _predecessor is { Estate.ControlSockets: { Count: > 0 } handedOver }
                 ? handedOver
                 : ControlSocket.Open(_options.ControlPort, _log!.Write);
             _control = new ControlServer(
@@ -251,7 +254,7 @@ internal sealed class Daemon : IAsyncDisposable
 
     private void AwaitSuccessor()
     {
-        (ControlServer control, MappingTable mappings, EventLog log, DataFolder folder) = (_control!, _mappings!, _log!, _folder!);
+        (ControlServer control, MappingTable mappings, EventLog log, DataFolderLock folder) = (_control!, _mappings!, _log!, _folder!);
         IReadOnlyList<Charge> charges =
         [
             new("the messages", control.PauseAsync, Finished(control.Resume)),

@@ -6,14 +6,14 @@ namespace Hotcore.Handover;
 /// What a successor gets: the sockets that clients and programs reach hotcore by, and what it needs to know of the environment,
 /// since it was not systemd that started it. Owns the sockets where it was received.
 /// </summary>
-/// <param name="Http">Listening sockets for plain HTTP.</param>
-/// <param name="Https">Listening sockets for HTTPS.</param>
-/// <param name="Control">UDP sockets for messages.</param>
+/// <param name="HttpSockets">Listening sockets for plain HTTP.</param>
+/// <param name="HttpsSockets">Listening sockets for HTTPS.</param>
+/// <param name="ControlSockets">UDP sockets for messages.</param>
 /// <param name="Environment">Environment variables.</param>
 internal sealed record Estate(
-    IReadOnlyList<Socket> Http,
-    IReadOnlyList<Socket> Https,
-    IReadOnlyList<Socket> Control,
+    IReadOnlyList<Socket> HttpSockets,
+    IReadOnlyList<Socket> HttpsSockets,
+    IReadOnlyList<Socket> ControlSockets,
     IReadOnlyDictionary<string, string> Environment)
 {
     private const string Header = "hotcore hands over";
@@ -27,12 +27,12 @@ internal sealed record Estate(
         IEnumerable<string> lines =
         [
             Header,
-            .. Http.Select(_ => "socket http"),
-            .. Https.Select(_ => "socket https"),
-            .. Control.Select(_ => "socket control"),
+            .. HttpSockets.Select(_ => "socket http"),
+            .. HttpsSockets.Select(_ => "socket https"),
+            .. ControlSockets.Select(_ => "socket control"),
             .. Environment.Select(variable => $"environment {variable.Key}={variable.Value}"),
         ];
-        link.Send(string.Join('\n', lines), [.. Http, .. Https, .. Control]);
+        link.Send(string.Join('\n', lines), [.. HttpSockets, .. HttpsSockets, .. ControlSockets]);
     }
 
     /// <summary>Receives it.</summary>

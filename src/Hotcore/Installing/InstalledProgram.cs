@@ -115,7 +115,8 @@ internal sealed class InstalledProgram(MachineRoot machine, string source, strin
     private bool IsRunFromItsPlace() =>
         (File.ResolveLinkTarget(source, returnFinalTarget: true)?.FullName ?? source) == Program;
 
-    private static string Hash(string path)
+    /// <summary>The hash of a program, or of the one that a process runs.</summary>
+    public static string Hash(string path)
     {
         using FileStream file = File.OpenRead(path);
         return Convert.ToHexStringLower(SHA256.HashData(file));

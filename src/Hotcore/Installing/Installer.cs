@@ -162,7 +162,8 @@ internal sealed class Installer(InstallPlan plan, Action<InstallStep> report)
         _program.Restore();
         new PortCapability(plan.Machine).Grant("ports");
         _service.RestoreUnit();
-        if (_client.Ask("version") is { } running && running != plan.Version) return $"The version before, {running}, still runs";
+        string? previous = _program.FindVersion();
+        if (previous is not null && _client.Ask("version") == previous) return $"The version before, {previous}, still runs";
         _service.Restart();
         return $"The version before, {_client.Ask("version")}, runs again";
     }

@@ -65,8 +65,7 @@ internal sealed class SystemdService(MachineRoot machine)
     {
         // Not by name: the file may have been replaced since, and put back.
         string executable = machine[$"/proc/{Show("MainPID")}/exe"];
-        string[] files = machine.Run("stat", "--dereference", "--format=%d %i", executable, machine[Paths.Program]).Trim().Split('\n');
-        return files[0] == files[1];
+        return InstalledProgram.Hash(executable) == InstalledProgram.Hash(machine[Paths.Program]);
     }
 
     /// <summary>Stops it, and has it no longer start with the machine.</summary>

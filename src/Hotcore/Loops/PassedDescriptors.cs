@@ -29,7 +29,7 @@ internal static unsafe class PassedDescriptors
         fixed (byte* bytes = message)
         {
             var part = new Part { Bytes = bytes, Length = (nuint)message.Length };
-            var whole = new Message { Parts = &part, PartCount = 1 };
+            var whole = new MessageHeader { Parts = &part, PartCount = 1 };
             if (descriptors.Length > 0)
             {
                 whole.Control = control;
@@ -52,11 +52,11 @@ internal static unsafe class PassedDescriptors
     {
         var control = stackalloc byte[MostControlBytes];
         nint received;
-        Message whole;
+        MessageHeader whole;
         fixed (byte* bytes = buffer)
         {
             var part = new Part { Bytes = bytes, Length = (nuint)buffer.Length };
-            whole = new Message { Parts = &part, PartCount = 1, Control = control, ControlLength = MostControlBytes };
+            whole = new MessageHeader { Parts = &part, PartCount = 1, Control = control, ControlLength = MostControlBytes };
             received = Libc.recvmsg(socket, &whole, Libc.MSG_CMSG_CLOEXEC);
         }
 
@@ -84,7 +84,7 @@ internal static unsafe class PassedDescriptors
 
     /// <summary>The kernel's <c>struct user_msghdr</c>, on 64 bits.</summary>
     [StructLayout(LayoutKind.Sequential)]
-    private struct Message
+    private struct MessageHeader
     {
         public void* Name;
         public nuint NameLength;

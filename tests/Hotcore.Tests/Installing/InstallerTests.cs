@@ -25,13 +25,13 @@ public sealed class InstallerTests : IAsyncLifetime
             show) cat "$root/state/$3" 2>/dev/null || true ;;
             enable) mkdir -p "$root/state"; echo enabled >"$root/state/UnitFileState" ;;
             disable) rm -rf "$root/state" "$root/running" ;;
-            restart)
-                rm -f "$root/running" "$root/state/ActiveState"
+            restart | reload)
+                [ $1 = reload ] || rm -f "$root/running" "$root/state/ActiveState"
                 if grep -q broken "$root/opt/hotcore/bin/hotcore"; then echo 'the job failed' >&2; exit 1; fi
                 echo active >"$root/state/ActiveState"
                 echo 42 >"$root/state/MainPID"
                 mkdir -p "$root/proc/42"
-                ln -sf /opt/hotcore/bin/hotcore "$root/proc/42/exe"
+                ln -f "$root/opt/hotcore/bin/hotcore" "$root/proc/42/exe"
                 sh "$root/opt/hotcore/bin/hotcore" >"$root/new" && mv "$root/new" "$root/running"
                 ;;
             esac
@@ -97,6 +97,24 @@ public sealed class InstallerTests : IAsyncLifetime
             Directory.GetFiles(_machine[Paths.ProgramFolder]).Select(Path.GetFileName).Order(StringComparer.Ordinal));
         Assert.True(Install("1.1.0"));
         Assert.Equal("1.1.0", Running);
+    }
+
+    [Fact]
+    public void A_version_that_can_hand_over_is_not_stopped_for_a_newer_one_nor_for_one_that_does_not_start()
+    {
+        Install("1.0.0");
+        _machine.Write("/opt/hotcore/handover", "");
+        _machine.TakeCalls();
+
+        Assert.False(Install("1.1.0", "broken"));
+        Assert.Contains("The version before, 1.0.0, still runs", _steps[^1].Detail);
+        Assert.Equal("1.0.0", Running);
+        Assert.True(Install("1.0.0"));
+        Assert.Equal(StepOutcome.AlreadySo, _steps[5].Outcome);
+        Assert.True(Install("1.2.0"));
+
+        Assert.Equal("1.2.0", Running);
+        Assert.DoesNotContain(_machine.TakeCalls(), call => call.Contains("restart", StringComparison.Ordinal));
     }
 
     [Fact]

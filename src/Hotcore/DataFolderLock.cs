@@ -4,7 +4,7 @@ namespace Hotcore;
 /// The folder that belongs to one running hotcore, and the lock that says so. The kernel takes the lock back however the process
 /// ends.
 /// </summary>
-internal sealed class DataFolder : IDisposable
+internal sealed class DataFolderLock : IDisposable
 {
     private const UnixFileMode OwnerOnlyFile = UnixFileMode.UserRead | UnixFileMode.UserWrite;
     private const UnixFileMode OwnerOnlyFolder = OwnerOnlyFile | UnixFileMode.UserExecute;
@@ -13,16 +13,16 @@ internal sealed class DataFolder : IDisposable
     private readonly Paths _paths;
     private FileStream _lock;
 
-    private DataFolder(Paths paths, FileStream @lock) => (_paths, _lock) = (paths, @lock);
+    private DataFolderLock(Paths paths, FileStream @lock) => (_paths, _lock) = (paths, @lock);
 
     /// <summary>Makes it, unless it is there, and locks it.</summary>
     /// <exception cref="StartFailure">It cannot be used, or another hotcore runs in it.</exception>
-    public static DataFolder Take(Paths paths)
+    public static DataFolderLock Take(Paths paths)
     {
         try
         {
             Directory.CreateDirectory(paths.DataFolder, OwnerOnlyFolder);
-            return new DataFolder(paths, Lock(paths));
+            return new DataFolderLock(paths, Lock(paths));
         }
         catch (IOException failure) when (failure.HResult == WouldBlock)
         {
