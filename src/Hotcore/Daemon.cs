@@ -166,6 +166,7 @@ internal sealed class Daemon : IAsyncDisposable
     {
         _log = new EventLog(_options.Paths.Log, _clock, echo);
         _log.Write($"hotcore {Build.Version} starts, data {_options.Paths.DataFolder}");
+        if (_predecessor is not null) _log.Write($"takes over from process {_predecessor.ProcessId}");
     }
 
     private void LoadMappings()

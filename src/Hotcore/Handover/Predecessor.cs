@@ -16,6 +16,8 @@ internal sealed class Predecessor : IDisposable
 
     public Estate Estate { get; }
 
+    public int ProcessId => _link.ProcessId;
+
     /// <summary>
     /// Asks the hotcore that listens at <paramref name="path"/> to hand over. When this returns it has let go of its files.
     /// </summary>
@@ -26,6 +28,7 @@ internal sealed class Predecessor : IDisposable
         try
         {
             link = HandoverLink.Connect(path);
+            link.Send(SuccessorListener.TakeOver);
             return new Predecessor(link, await Estate.ReceiveAsync(link, Patience));
         }
         catch (Exception failure) when (failure is SocketException or IOException or ArgumentException)

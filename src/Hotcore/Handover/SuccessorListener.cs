@@ -8,7 +8,7 @@ namespace Hotcore.Handover;
 /// Waits for a successor and hands over to it:
 /// <code>
 /// hotcore                                             successor
-///   │ ◄──────────────── connects ─────────────────────── │  has come so far that it can ask
+///   │ ◄──────────────── "take over" ──────────────────── │
 ///   │  lets go of one charge after another               │
 ///   │ ───────────────── its estate ────────────────────► │  takes the files, loads, listens
 ///   │ ◄──────────────── "serving" ────────────────────── │
@@ -22,12 +22,14 @@ namespace Hotcore.Handover;
 /// </summary>
 internal sealed class SuccessorListener : IAsyncDisposable
 {
+    public const string TakeOver = "take over";
     public const string Serving = "serving";
     private const string Released = "released";
     private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
 
     // systemd gives a reload 90 s.
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan AskPatience = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan EndPatience = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan PauseAfterFailure = TimeSpan.FromSeconds(1);
 
@@ -67,7 +69,6 @@ internal sealed class SuccessorListener : IAsyncDisposable
     {
         await _stopping.CancelAsync();
         await _waiting;
-        _listening.Dispose();
         _stopping.Dispose();
         if (!_isSuperseded) File.Delete(_path);
     }
@@ -79,6 +80,7 @@ internal sealed class SuccessorListener : IAsyncDisposable
             try
             {
                 using var link = new HandoverLink(await _listening.AcceptAsync(_stopping.Token));
+                await ExpectAsync(link, TakeOver, AskPatience);
                 _isSuperseded = await HandOverAsync(link);
                 if (!_isSuperseded) continue;
                 await _leaveTo(link.ProcessId);
@@ -86,13 +88,15 @@ internal sealed class SuccessorListener : IAsyncDisposable
             }
             catch (OperationCanceledException) when (_stopping.IsCancellationRequested)
             {
-                return;
+                break;
             }
             catch (Exception failure) when (failure is SocketException or IOException)
             {
                 _log($"a successor got lost: {failure.Message}");
             }
         }
+        // Whoever comes from now on finds the successor's socket at the path.
+        _listening.Dispose();
     }
 
     /// <summary>Returns whether the successor serves.</summary>
@@ -108,9 +112,8 @@ internal sealed class SuccessorListener : IAsyncDisposable
                 letGo.Push(charge);
             }
             _estate().Send(link);
-            (string said, _) = await link.ReceiveAsync(Patience);
-            if (said == Serving) return true;
-            throw new IOException($"process {link.ProcessId} said: {said}");
+            await ExpectAsync(link, Serving, Patience);
+            return true;
         }
         catch (IOException failure)
         {
@@ -119,6 +122,13 @@ internal sealed class SuccessorListener : IAsyncDisposable
             _log($"the handover failed, nothing changes: {failure.Message}");
             return false;
         }
+    }
+
+    private static async Task ExpectAsync(HandoverLink link, string word, TimeSpan patience)
+    {
+        (string said, IReadOnlyList<Socket> sockets) = await link.ReceiveAsync(patience);
+        foreach (Socket socket in sockets) socket.Dispose();
+        if (said != word) throw new IOException($"process {link.ProcessId} says '{said}' instead of '{word}'");
     }
 
     /// <summary>Two in charge of one thing do more harm than one that is late: it is tried until it works.</summary>

@@ -54,6 +54,7 @@ public sealed partial class RunningHotcore : IAsyncDisposable
     private readonly Socket _controlNumber = new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
     private readonly StringBuilder _errorsOfEarlierProcesses = new();
     private ChildProcess _process = null!;
+    private readonly List<ChildProcess> _predecessors = [];
     private bool _isMeantToRun;
     private int _domainCount;
 
@@ -112,6 +113,20 @@ public sealed partial class RunningHotcore : IAsyncDisposable
         await _process.DisposeAsync();
         await StartProcess();
     }
+
+    /// <summary>Starts a successor, which takes the place of the process that runs, and returns that one.</summary>
+    public async Task<ChildProcess> TakeOver()
+    {
+        var predecessor = _process;
+        _predecessors.Add(predecessor);
+        _process = StartSuccessor();
+        await ReadBanner();
+        return predecessor;
+    }
+
+    /// <summary>Starts a successor, and no more.</summary>
+    public ChildProcess StartSuccessor(IReadOnlyDictionary<string, string>? environment = null) =>
+        Launch([.. Command(), "--take-over"], environment);
 
     /// <summary>Sends one message over UDP and returns the reply.</summary>
     public async Task<string> Control(string text)
@@ -233,6 +248,8 @@ public sealed partial class RunningHotcore : IAsyncDisposable
     {
         var diedByItself = _isMeantToRun && _process.HasExited;
         await _process.DisposeAsync();
+        foreach (var predecessor in _predecessors)
+            await predecessor.DisposeAsync();
         _controlNumber.Dispose();
         TestContext.Current.TestOutputHelper?.WriteLine($"hotcore wrote to standard error:\n{Tail(Errors)}");
         Directory.Delete(DataFolder, recursive: true);
@@ -250,6 +267,18 @@ public sealed partial class RunningHotcore : IAsyncDisposable
             throw new InvalidOperationException(
                 $"{HotcoreBinary.Path} is not there: build hotcore first, or set HOTCORE_BINARY");
         }
+        _process = Launch(Command(), null);
+        _isMeantToRun = true;
+        Banner = await ReadBanner();
+        Http = Addresses("http").First();
+        // On a machine without OpenSSL there is none.
+        Https = Addresses("https").FirstOrDefault()!;
+        ControlAddress = Addresses("control").First(address => address.Address.Equals(IPAddress.Loopback));
+        ControlAddress6 = Addresses("control").First(address => address.Address.Equals(IPAddress.IPv6Loopback));
+    }
+
+    private List<string> Command()
+    {
         List<string> command =
         [
             HotcoreBinary.Path, "serve", "--data", DataFolder, "--bind", _options.Bind,
@@ -262,6 +291,11 @@ public sealed partial class RunningHotcore : IAsyncDisposable
         // prlimit replaces itself by the command: the process id stays the one we signal.
         if (_options.OpenFiles is { } limit)
             command.InsertRange(0, ["prlimit", $"--nofile={limit}:{limit}"]);
+        return command;
+    }
+
+    private ChildProcess Launch(List<string> command, IReadOnlyDictionary<string, string>? extraEnvironment)
+    {
         // Never the CA that a developer's mkcert made on this machine, which browsers may trust.
         var environment = new Dictionary<string, string>
         {
@@ -269,14 +303,9 @@ public sealed partial class RunningHotcore : IAsyncDisposable
         };
         if (_options.LibraryFolder is { } libraries)
             environment["LD_LIBRARY_PATH"] = libraries;
-        _process = ChildProcess.Start(command[0], command.Skip(1), environment);
-        _isMeantToRun = true;
-        Banner = await ReadBanner();
-        Http = Addresses("http").First();
-        // On a machine without OpenSSL there is none.
-        Https = Addresses("https").FirstOrDefault()!;
-        ControlAddress = Addresses("control").First(address => address.Address.Equals(IPAddress.Loopback));
-        ControlAddress6 = Addresses("control").First(address => address.Address.Equals(IPAddress.IPv6Loopback));
+        foreach (var (name, value) in extraEnvironment ?? new Dictionary<string, string>())
+            environment[name] = value;
+        return ChildProcess.Start(command[0], command.Skip(1), environment);
     }
 
     private async Task<List<string>> ReadBanner()

@@ -48,6 +48,8 @@ internal sealed class Http2Session : ClientSession, IHttp2Endpoint
         try
         {
             _http2.SendSettings(Settings);
+            if (Client.Loop.IsDraining)
+                Drain();
             var error = await ReceivePrefaceAsync() ? await _http2.ReceiveFramesAsync() : ErrorCode.ProtocolError;
             _lingers = error != ErrorCode.NoError;
             if (_lingers && !Client.Connection.IsClosed)
