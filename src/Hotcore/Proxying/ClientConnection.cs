@@ -116,6 +116,13 @@ internal sealed class ClientConnection
         Connection.Close();
     }
 
+    /// <summary>hotcore is stopping and waits no longer: ends the client, at once unless WebSockets are to be closed first.</summary>
+    public void GoAway()
+    {
+        if (_session?.TryGoAway() != true)
+            End();
+    }
+
     /// <summary>hotcore is draining: ends the client as soon as what is in flight is finished.</summary>
     public void Drain()
     {

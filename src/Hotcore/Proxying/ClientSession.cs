@@ -14,6 +14,12 @@ internal abstract class ClientSession
     /// <summary>hotcore is draining, in a hurry or not: what is in flight is finished, nothing new is begun. Safe to repeat.</summary>
     public abstract void Drain();
 
+    /// <summary>
+    /// hotcore is stopping and waits no longer: begins to close the WebSockets that are open, and ends what else is in flight.
+    /// False when there is none, and nothing to wait for.
+    /// </summary>
+    public abstract bool TryGoAway();
+
     /// <summary>Input or an end arrived while nothing waits to receive.</summary>
     public abstract void NoticeInput();
 

@@ -62,6 +62,9 @@ internal abstract class Exchange
     /// <summary>The client is gone: nobody waits for the answer.</summary>
     public bool IsAbandoned { get; private set; }
 
+    /// <summary>What the app sends on a WebSocket, for as long as it passes to the client.</summary>
+    public WebSocketSource? WebSocket { get; set; }
+
     /// <summary>Passes <see cref="Response"/>, an interim one, to the client (RFC 9110 15.2); false when the client is gone.</summary>
     public abstract LoopTask<bool> SendInterimAsync();
 
@@ -113,6 +116,13 @@ internal abstract class Exchange
     /// <summary>The wait for a port that refuses, which <see cref="Abandon"/> ends.</summary>
     public Readiness BeginHold(EventLoop loop) => _hold = new Readiness(loop);
 
+    /// <summary>Has an open WebSocket end with Close frames to its client and its app; false where there is none.</summary>
+    public bool TryGoAway()
+    {
+        WebSocket?.GoAway();
+        return WebSocket is not null;
+    }
+
     /// <summary>
     /// Ends the work on the answer. Only the upstream is broken off here: its buffers may be in the hands of a method that is
     /// being ended, and whoever owns the exchange returns them afterwards.
@@ -133,7 +143,8 @@ internal abstract class Exchange
         BeganAt = client.Connection.Loop.NowMilliseconds;
         Request.Clear();
         (AnswersHead, WantsHtml, HasBody, WantsUpgrade, IsGrpc, MayBeSentAgain) = (false, false, false, false, false, false);
-        (HasHead, HasSentRequest, HasBegunAnswer, IsAbandoned, Upstream, _hold) = (false, false, false, false, null, null);
+        (HasHead, HasSentRequest, HasBegunAnswer, IsAbandoned) = (false, false, false, false);
+        (Upstream, WebSocket, _hold) = (null, null, null);
     }
 
     /// <summary>The head is complete: notes what must outlive it.</summary>

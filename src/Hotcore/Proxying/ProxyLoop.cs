@@ -17,12 +17,14 @@ internal sealed class ProxyLoop : IDisposable
     private readonly LinkedList<ClientConnection> _idle = new();
     private readonly TaskCompletionSource _drained = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly ClientBudget _budget;
+    private readonly GoingAwayDeadline _goingAway;
     private int _clientCount;
 
     public ProxyLoop(int number, Router router, PortActivity activity, ClientBudget budget, Action<string> report)
     {
         Router = router;
         _budget = budget;
+        _goingAway = new GoingAwayDeadline(this);
         Events = new EventLoop(report);
         Upstreams = new UpstreamPool(this, Events, activity);
         Http1Exchanges = new ExchangePool<Http1Exchange>(Events, () => new Http1Exchange());
@@ -134,11 +136,15 @@ internal sealed class ProxyLoop : IDisposable
         return _drained.Task;
     }
 
-    /// <summary>Any thread: closes every client that is left, in the middle of whatever it does.</summary>
+    /// <summary>
+    /// Any thread: closes every client that is left, in the middle of whatever it does; those with WebSockets a moment later,
+    /// when they were told.
+    /// </summary>
     public void CloseAll() => Events.Post(() =>
     {
         foreach (var client in _clients.ToArray())
-            client.End();
+            client.GoAway();
+        Events.Timers.Set(_goingAway, Events.NowMilliseconds + Timeouts.GoingAway);
     });
 
     /// <summary>Any thread but the loop's own: ends the loop and waits for its thread.</summary>
@@ -158,5 +164,14 @@ internal sealed class ProxyLoop : IDisposable
         _budget.Leave();
         if (IsDraining && _clients.Count == 0)
             _drained.TrySetResult();
+    }
+
+    private sealed class GoingAwayDeadline(ProxyLoop loop) : Deadline
+    {
+        internal override void OnDue()
+        {
+            foreach (var client in loop._clients.ToArray())
+                client.End();
+        }
     }
 }

@@ -56,6 +56,9 @@ internal static class Timeouts
     /// <summary>For the request of a client that was accepted just before hotcore began to stop.</summary>
     public const long Drain = 1_000;
 
+    /// <summary>For the rest of a WebSocket's frame, and for the client's answer to the Close frame behind it, when hotcore stops.</summary>
+    public const long GoingAway = 1_000;
+
     /// <summary>Accepting pauses this long when there are no descriptors left.</summary>
     public const long AcceptPause = 50;
 }

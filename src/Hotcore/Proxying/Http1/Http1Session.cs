@@ -72,6 +72,8 @@ internal sealed class Http1Session : ClientSession
             Client.HurryUp();
     }
 
+    public override bool TryGoAway() => _exchange?.TryGoAway() == true;
+
     public override void NoticeInput()
     {
         // Another request, or the client's end, while an answer is on its way.

@@ -49,6 +49,8 @@ internal sealed class Http2Connection
 
     public int StreamCount => _streams.Count;
 
+    public IEnumerable<Http2Stream> Streams => _streams.Values;
+
     /// <summary>The peer's faults have cost more than it is worth: the connection is to end.</summary>
     public bool IsTooCostly { get; private set; }
 

@@ -77,6 +77,26 @@ internal sealed class Http2Session : ClientSession, IHttp2Endpoint
         Client.Connection.Loop.Timers.Set(_drainDeadline, Client.Connection.Loop.NowMilliseconds + Timeouts.Drain);
     }
 
+    public override bool TryGoAway()
+    {
+        var hasWebSockets = false;
+        foreach (var stream in _http2.Streams.ToArray())
+        {
+            var exchange = (Http2Exchange)stream.Owner;
+            if (exchange.TryGoAway())
+            {
+                hasWebSockets = true;
+                continue;
+            }
+
+            exchange.CutOff();
+            exchange.Abandon();
+        }
+
+        TakeNoMore();
+        return hasWebSockets;
+    }
+
     public override void NoticeInput()
     {
         // It is read at once, or, while the client does not take what it asked for, in time.
