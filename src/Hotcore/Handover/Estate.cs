@@ -17,6 +17,7 @@ internal sealed record Estate(
     IReadOnlyDictionary<string, string> Environment)
 {
     private const string Header = "hotcore hands over";
+    private static readonly string[] Kinds = ["http", "https", "control"];
 
     /// <summary>
     /// Sends it, as a line for each thing. A version to come may send lines of other kinds; this one leaves those aside.
@@ -27,9 +28,9 @@ internal sealed record Estate(
         IEnumerable<string> lines =
         [
             Header,
-            .. HttpSockets.Select(_ => "socket http"),
-            .. HttpsSockets.Select(_ => "socket https"),
-            .. ControlSockets.Select(_ => "socket control"),
+            .. HttpSockets.Select(_ => $"socket {Kinds[0]}"),
+            .. HttpsSockets.Select(_ => $"socket {Kinds[1]}"),
+            .. ControlSockets.Select(_ => $"socket {Kinds[2]}"),
             .. Environment.Select(variable => $"environment {variable.Key}={variable.Value}"),
         ];
         link.Send(string.Join('\n', lines), [.. HttpSockets, .. HttpsSockets, .. ControlSockets]);
@@ -42,20 +43,23 @@ internal sealed record Estate(
         (string message, IReadOnlyList<Socket> sockets) = await link.ReceiveAsync(patience);
         string[] lines = message.Split('\n');
         string[] kinds = [.. Values(lines, "socket ")];
-        if (lines[0] != Header || kinds.Length != sockets.Count)
-        {
-            foreach (Socket socket in sockets) socket.Dispose();
-            throw new IOException($"process {link.ProcessId} hands over in a way that this version does not know");
-        }
-        foreach ((string kind, Socket socket) in kinds.Zip(sockets))
-        {
-            if (kind is not ("http" or "https" or "control")) socket.Dispose();
-        }
-        return new Estate(
-            Choose("http"), Choose("https"), Choose("control"),
-            Values(lines, "environment ").Select(variable => variable.Split('=', 2)).ToDictionary(pair => pair[0], pair => pair[^1]));
+        ILookup<string, Socket> byKind = kinds.Zip(sockets).ToLookup(pair => pair.First, pair => pair.Second);
+        bool isKnown = lines[0] == Header && kinds.Length == sockets.Count;
+        foreach (Socket socket in isKnown ? byKind.Where(group => !Kinds.Contains(group.Key)).SelectMany(group => group) : sockets)
+            socket.Dispose();
+        if (!isKnown) throw new IOException($"process {link.ProcessId} hands over in a way that this version does not know");
+        return new Estate([.. byKind[Kinds[0]]], [.. byKind[Kinds[1]]], [.. byKind[Kinds[2]]], ReadEnvironment(lines));
+    }
 
-        IReadOnlyList<Socket> Choose(string kind) => [.. kinds.Zip(sockets).Where(pair => pair.First == kind).Select(pair => pair.Second)];
+    private static Dictionary<string, string> ReadEnvironment(string[] lines)
+    {
+        var environment = new Dictionary<string, string>();
+        foreach (string variable in Values(lines, "environment "))
+        {
+            string[] nameAndValue = variable.Split('=', 2);
+            if (nameAndValue.Length == 2) environment[nameAndValue[0]] = nameAndValue[1];
+        }
+        return environment;
     }
 
     private static IEnumerable<string> Values(string[] lines, string kind) =>

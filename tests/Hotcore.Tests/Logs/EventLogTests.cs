@@ -25,6 +25,25 @@ public sealed class EventLogTests : IDisposable
         Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(_folder["hotcore.log"]));
     }
 
+    [Fact]
+    public async Task One_that_let_go_of_its_file_only_shows_lines_until_it_takes_it_back()
+    {
+        var echo = new StringWriter();
+        string path = _folder["hotcore.log"];
+        await using (var log = new EventLog(path, _clock, echo))
+        {
+            log.Write("before");
+            await log.LetGoAsync();
+            await using (var other = new EventLog(path, _clock)) other.Write("of another");
+            log.Write("meanwhile");
+            await log.LetGoAsync();
+            log.TakeBack();
+            log.Write("after");
+        }
+        Assert.Equal(["before", "of another", "after"], File.ReadAllLines(path).Select(line => line[25..]));
+        Assert.Equal(["before", "meanwhile", "after"], echo.ToString().Trim().Split('\n').Select(line => line[25..]));
+    }
+
     [Theory]
     [InlineData("plain → text, ü", "plain → text, ü")]
     [InlineData("a\nb\r\u001b[31m\0", "a\\u000ab\\u000d\\u001b[31m\\u0000")]

@@ -1,3 +1,4 @@
+using System.Text;
 using Microsoft.Win32.SafeHandles;
 using Xunit;
 
@@ -70,6 +71,35 @@ public sealed class MappingTableTests : IDisposable
         await waiting;
         Assert.Equal((3, 2), (first.Snapshot.Find("a.com"u8)?.Port, first.Snapshot.Find("b.com"u8)?.Port));
         Assert.Contains("add b.com 2 ", Content, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task One_that_follows_shows_what_another_commits_also_after_the_file_was_written_anew()
+    {
+        using MappingTable first = Open();
+        await first.AddAsync(_a, 1);
+        await first.LetGoAsync();
+        using MappingTable second = Open();
+        await second.AddAsync(_a, 2);
+        first.Follow();
+        await UntilShown("a.com", 2);
+
+        await second.AddAsync(_b, 3);
+        await UntilShown("b.com", 3);
+        for (int port = 1000; port < 5000; port++) await second.AddAsync(_a, port);
+        await UntilShown("a.com", 4999);
+
+        await second.RemoveAsync(_b);
+        await UntilShown("b.com", null);
+
+        async Task UntilShown(string domain, int? port)
+        {
+            for (int tries = 0; first.Snapshot.Find(Encoding.ASCII.GetBytes(domain))?.Port != port; tries++)
+            {
+                Assert.True(tries < 1000, $"{domain} is not {port}");
+                await Task.Delay(10);
+            }
+        }
     }
 
     [Fact]
