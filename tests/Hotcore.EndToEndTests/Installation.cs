@@ -124,6 +124,58 @@ public class Installation : IAsyncLifetime
         Assert.Equal(alive, await _debian.MainProcess());
     }
 
+    /// <summary>With options of the owner's own, which the unit that hotcore comes with does not know.</summary>
+    [Fact]
+    public async Task A_reload_leads_to_a_process_with_the_same_options_rights_and_care()
+    {
+        _debian.PutText(
+            """
+            [Service]
+            WatchdogSec=5
+            ExecStart=
+            ExecStart=/opt/hotcore/bin/hotcore serve --acme-directory https://127.0.0.1:1/dir
+
+            """,
+            "/etc/systemd/system/hotcore.service.d/test.conf");
+        await _debian.Install();
+        await _debian.MapApp();
+        var first = await _debian.MainProcess();
+        var before = await Describe(first);
+
+        await _debian.Shell("systemctl reload hotcore");
+
+        var second = await _debian.MainProcess();
+        Assert.NotEqual(first, second);
+        Assert.Equal(before, (await Describe(second)).Replace("\0--take-over", ""));
+        await Wait.Until(() => !Directory.Exists(_debian[$"/proc/{first}"]), "the end of the first process");
+        await _debian.ExpectApp();
+        // Alive for longer than the watchdog waits: it is told so, by the second process, and then by a third.
+        await Task.Delay(TimeSpan.FromSeconds(8));
+        Assert.Equal(second, await _debian.MainProcess());
+        await _debian.Shell("systemctl reload hotcore");
+        var third = await _debian.MainProcess();
+        Assert.Equal(before, (await Describe(third)).Replace("\0--take-over", ""));
+        Assert.Equal("0", await _debian.Shell("systemctl show --property NRestarts --value hotcore"));
+        Assert.DoesNotContain("hotcore.service:", await _debian.Shell("journalctl --no-pager --output cat --priority warning"));
+
+        foreach (var signal in new[] { "KILL", "STOP" })
+        {
+            var last = await _debian.MainProcess();
+            await _debian.Shell($"kill -{signal} {last}");
+            await Wait.Until(() => !Directory.Exists(_debian[$"/proc/{last}"]), $"the end of what got SIG{signal}");
+            await _debian.UntilAnswers();
+            await _debian.ExpectApp();
+            await _debian.Shell("systemctl reload hotcore");
+        }
+        await _debian.Shell("systemctl stop hotcore");
+        Assert.Equal("", await _debian.Shell("pgrep --exact hotcore || true"));
+
+        Task<string> Describe(int process) => _debian.Shell(
+            $"cat /proc/{process}/cmdline; cat /proc/{process}/cgroup; grep -E '^(Uid|Gid|Groups|Cap|NoNewPrivs|Seccomp):' /proc/{process}/status; "
+                + $"grep 'open files' /proc/{process}/limits; tr '\\0' '\n' </proc/{process}/environ | grep DOTNET; "
+                + $"stat --format=%U /proc/{process}");
+    }
+
     [Fact]
     public async Task Uninstall_keeps_what_was_stored_and_purge_leaves_no_trace()
     {
@@ -168,6 +220,10 @@ public class Installation : IAsyncLifetime
             Lines(await _debian.Shell("ss --tcp --listening --numeric --no-header | awk '{ print $4 }'")),
             address => Assert.Matches(@"^(127\.0\.0\.1|\[::1\]):(80|443)$", address));
         await _debian.MapApp("app.localhost");
+        var process = await _debian.MainProcess();
+        await _debian.Shell("systemctl reload hotcore");
+        Assert.NotEqual(process, await _debian.MainProcess());
+        await _debian.ExpectApp("app.localhost");
         Assert.Contains("hotcore is installed in local mode", await _debian.InstallInVain());
         await _debian.Shell("SUDO_USER=dev hotcore uninstall --purge");
         Assert.False(Directory.Exists(_debian["/home/dev/.local/state/hotcore"]));
