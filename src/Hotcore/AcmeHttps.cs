@@ -20,6 +20,7 @@ internal sealed class AcmeHttps : Https
     private AcmeClient _client;
     private CertificateAuthority _authority;
     private CertificateRenewal _renewal;
+    private bool _hasLetGo;
 
     private AcmeHttps(
         AcmeSettings settings, string folder, MappingTable mappings, TlsChallenges tlsChallenges, TimeProvider clock,
@@ -46,11 +47,19 @@ internal sealed class AcmeHttps : Https
     public override void Begin() => _renewal.Begin();
 
     /// <summary>Breaks off what is under way. Whoever takes over begins it again.</summary>
-    public override Task LetGoAsync() => DisposeAsync().AsTask();
+    public override async Task LetGoAsync()
+    {
+        if (_hasLetGo) return;
+        _hasLetGo = true;
+        await _renewal.DisposeAsync();
+        _authority.Dispose();
+        _client.Dispose();
+    }
 
     public override async Task TakeBackAsync()
     {
         TakeUp();
+        _hasLetGo = false;
         await LoadAsync();
         Begin();
     }
@@ -88,12 +97,7 @@ internal sealed class AcmeHttps : Https
             || (state.NotAfter is { } end && end - _clock.GetUtcNow() < TooCloseToItsEnd);
     }
 
-    public override async ValueTask DisposeAsync()
-    {
-        await _renewal.DisposeAsync();
-        _authority.Dispose();
-        _client.Dispose();
-    }
+    public override async ValueTask DisposeAsync() => await LetGoAsync();
 
     [MemberNotNull(nameof(_client), nameof(_authority), nameof(_renewal))]
     private void TakeUp()

@@ -40,6 +40,8 @@ internal sealed class Daemon : IAsyncDisposable
     private ControlServer? _control;
     private SystemdSocket? _systemd;
     private Heartbeat? _heartbeat;
+    private Followers? _followers;
+    private HandoverLink? _following;
     private SuccessorListener? _successors;
     private bool _isEnding;
 
@@ -88,10 +90,12 @@ internal sealed class Daemon : IAsyncDisposable
             daemon._folder = DataFolderLock.Take(options.Paths);
             daemon.OpenLog(logEcho);
             daemon.LoadMappings();
+            // Whoever sends a message waits no longer than a moment, while clients are served by the process before.
+            if (options.TakesOver) daemon.OpenControl();
             await daemon.OpenCertificatesAsync();
             daemon.OpenProxy();
             if (daemon._predecessor is not null) await daemon._predecessor.ReleaseAsync();
-            daemon.OpenControl();
+            if (!options.TakesOver) daemon.OpenControl();
             daemon._https?.Begin();
             daemon.TellSystemd();
             daemon.AwaitSuccessor();
@@ -181,6 +185,12 @@ internal sealed class Daemon : IAsyncDisposable
             throw new StartFailure($"the mappings in {folder} cannot be read or written: {failure.Message}", failure);
         }
         var facts = new StatusFacts(Build.Version, _options.IsLocal, _options.Paths.DataFolder, _options.Paths.Log);
+        _followers = new Followers(_predecessor?.Estate.FollowerSockets ?? [], _log!.Write);
+        _mappings.WhenChanged = changes =>
+        {
+            _followers.Tell(changes);
+            foreach (MappingChange change in changes) _https?.Follow(change);
+        };
         _status = new StatusReport(facts, () => _mappings.Snapshot, new ListeningPorts(_clock, _log.Write), _clock);
         _log.Write($"{_mappings.Snapshot.Count} mappings loaded");
     }
@@ -193,7 +203,6 @@ internal sealed class Daemon : IAsyncDisposable
                 ? new LocalHttps(
                     _options.Paths.LocalAuthority, _mappings!, Environment.GetEnvironmentVariable, _clock, _log!.Write)
                 : AcmeHttps.Create(_options.Acme, _options.Paths.Certificates, _mappings!, _clock, _log!.Write);
-            _mappings!.WhenChanged = _https.Follow;
             _status!.KnownCertificates = new CertificateStatus(_https.Describe, _https.NeedsAttention);
             await _https.LoadAsync();
         }
@@ -258,8 +267,8 @@ internal sealed class Daemon : IAsyncDisposable
         (ControlServer control, MappingTable mappings, EventLog log, DataFolderLock folder) = (_control!, _mappings!, _log!, _folder!);
         IReadOnlyList<Charge> charges =
         [
-            new("the messages", control.PauseAsync, Finished(control.Resume)),
             new("the renewal of certificates", LetGoOfHttps, TakeBackHttps),
+            new("the messages", control.PauseAsync, Finished(control.Resume)),
             new("the mappings", mappings.LetGoAsync, Finished(mappings.TakeBack)),
             new("the log", log.LetGoAsync, Finished(log.TakeBack)),
             new("the data folder", Finished(folder.LetGo), Finished(folder.TakeBack)),
@@ -282,12 +291,23 @@ internal sealed class Daemon : IAsyncDisposable
         };
     }
 
-    private Estate DescribeEstate() => new(
-        _proxy!.Sockets(isSecure: false),
-        _proxy.Sockets(isSecure: true),
-        _control!.Sockets,
+    private Estate DescribeEstate()
+    {
+        (HandoverLink mine, HandoverLink successors) = HandoverLink.CreatePair();
+        _following?.Dispose(); // Of a successor that failed.
+        _following = successors;
+        Task.Factory.StartNew(() => Followers.Follow(mine, _mappings!.Follow), TaskCreationOptions.LongRunning);
+        return new Estate(
+            _proxy!.Sockets(isSecure: false),
+            _proxy.Sockets(isSecure: true),
+            _control!.Sockets,
+            [.. _followers!.Sockets, successors.Socket],
+            FindVariables());
+    }
+
+    private Dictionary<string, string> FindVariables() =>
         SystemdSocket.Variables.Select(name => (Name: name, Value: FindVariable(name)))
-            .Where(variable => variable.Value is not null).ToDictionary(variable => variable.Name, variable => variable.Value!));
+            .Where(variable => variable.Value is not null).ToDictionary(variable => variable.Name, variable => variable.Value!);
 
     /// <summary>The successor serves: it speaks for the service from now on, and alone accepts.</summary>
     private async Task LeaveToAsync(int processId)
@@ -296,7 +316,9 @@ internal sealed class Daemon : IAsyncDisposable
         await _heartbeat!.FallSilentAsync();
         _systemd!.Send(SystemdSocket.MainProcess(processId));
         await _proxy.StopListeningAsync();
-        _mappings!.Follow();
+        await _control!.DisposeAsync();
+        _following!.Dispose();
+        _followers!.Dispose();
         _superseded.SetResult();
     }
 
@@ -311,7 +333,8 @@ internal sealed class Daemon : IAsyncDisposable
         _predecessor is null ? Environment.GetEnvironmentVariable(name) : _predecessor.Estate.Environment.GetValueOrDefault(name);
 
     /// <summary>Whether the proxy listens on a port, so that mapping to it would go in circles.</summary>
-    private bool IsProxyPort(int port) => _proxy!.Addresses.Any(address => address.Port == port);
+    private bool IsProxyPort(int port) =>
+        (_proxy?.Addresses ?? _predecessor!.Estate.Addresses).Any(address => address.Port == port);
 
     private async Task IntroduceAsync(TextWriter output)
     {

@@ -25,7 +25,7 @@ public sealed partial class ArchitectureTests
         ["Proxying.Http2"] = ["Http", "Http.Http1", "Http.Http2", "Loops", "Proxying"],
         ["Logs"] = ["Mappings"],
         ["Control"] = ["Mappings", "Logs"],
-        ["Handover"] = ["Loops", Root],
+        ["Handover"] = ["Loops", "Mappings", Root],
         ["Installing"] = ["Control", "Loops", "Machine", "Tls", Root],
         ["Cli"] = ["Certificates.Acme", "Certificates.Local", "Control", "Installing", "Machine", "Mappings", Root],
     };

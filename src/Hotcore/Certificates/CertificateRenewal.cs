@@ -22,6 +22,7 @@ internal sealed class CertificateRenewal : ICertificateOrigin, IAsyncDisposable
     private readonly SemaphoreSlim _wakening = new(0);
     private Task _deciding = Task.CompletedTask;
     private long _wakesAtTicks = long.MaxValue;
+    private bool _hasBegun;
 
     /// <param name="parts">What each domain's job works with.</param>
     /// <param name="mappings">The domains that are there at the start.</param>
@@ -37,15 +38,22 @@ internal sealed class CertificateRenewal : ICertificateOrigin, IAsyncDisposable
     public Task LoadAsync() => Task.Run(LoadAll);
 
     /// <summary>After <see cref="LoadAsync"/>: obtains what is missing or due, in the background, from now on.</summary>
-    public void Begin() => _deciding = DecideAgainAndAgainAsync();
+    public void Begin()
+    {
+        lock (_changing) _hasBegun = true;
+        _deciding = DecideAgainAndAgainAsync();
+    }
 
-    /// <summary>Looks after a domain from now on. Returns at once; harmless to repeat.</summary>
+    /// <summary>
+    /// Looks after a domain from now on, or from <see cref="Begin()"/> on. Returns at once; harmless to repeat.
+    /// </summary>
     public void Ensure(DomainName domain)
     {
         lock (_changing)
         {
             if (_stopping.IsCancellationRequested) return;
-            Begin(_domains.GetOrAdd(domain, Create));
+            DomainRenewal renewal = _domains.GetOrAdd(domain, Create);
+            if (_hasBegun) Begin(renewal);
         }
     }
 

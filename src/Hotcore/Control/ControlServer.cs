@@ -28,6 +28,7 @@ internal sealed class ControlServer : IAsyncDisposable
     private CancellationTokenSource _pausing = new();
     private Task[] _receiving = [];
     private volatile bool _isStopping;
+    private int _changesUnderWay;
 
     /// <summary>Begins to answer.</summary>
     /// <param name="sockets">Of one port, as <see cref="ControlSocket"/> opens them; from now on this object's own.</param>
@@ -66,12 +67,14 @@ internal sealed class ControlServer : IAsyncDisposable
 
     /// <summary>
     /// Stops receiving. What is sent from now on waits in the sockets, for <see cref="Resume"/> or for the process that they are
-    /// handed to.
+    /// handed to. Completes when what came before is answered.
     /// </summary>
     public async Task PauseAsync()
     {
         await _pausing.CancelAsync();
         await Task.WhenAll(_receiving);
+        // The disk is waited for, a millisecond or two; that is not worth an event for each change.
+        while (Volatile.Read(ref _changesUnderWay) > 0) await Task.Delay(1);
     }
 
     /// <summary>Receives, for the first time or again after <see cref="PauseAsync"/>.</summary>
@@ -169,6 +172,7 @@ internal sealed class ControlServer : IAsyncDisposable
         }
         // Asked for now: the sender may be gone once the change is durable.
         string owner = _owners.Find(sender);
+        Interlocked.Increment(ref _changesUnderWay);
         _ = ChangeAsync(socket, sender, message, owner);
     }
 
@@ -179,14 +183,17 @@ internal sealed class ControlServer : IAsyncDisposable
         try
         {
             await (isAdd ? _mappings.AddAsync(domain, message.Port) : _mappings.RemoveAsync(domain));
+            _log(isAdd ? $"add {domain} {message.Port}, by {owner}" : $"remove {domain}, by {owner}");
+            Reply(socket, sender, ControlMessage.FormatOk(domain, isAdd ? message.Port : null));
         }
         catch (IOException failure)
         {
             Reply(socket, sender, ControlMessage.FormatError($"not stored, nothing changed: {failure.Message}"));
-            return;
         }
-        _log(isAdd ? $"add {domain} {message.Port}, by {owner}" : $"remove {domain}, by {owner}");
-        Reply(socket, sender, ControlMessage.FormatOk(domain, isAdd ? message.Port : null));
+        finally
+        {
+            Interlocked.Decrement(ref _changesUnderWay);
+        }
     }
 
     private void Reply(Socket socket, IPEndPoint sender, string text)

@@ -1,3 +1,4 @@
+using System.Net;
 using System.Net.Sockets;
 
 namespace Hotcore.Handover;
@@ -9,15 +10,21 @@ namespace Hotcore.Handover;
 /// <param name="HttpSockets">Listening sockets for plain HTTP.</param>
 /// <param name="HttpsSockets">Listening sockets for HTTPS.</param>
 /// <param name="ControlSockets">UDP sockets for messages.</param>
+/// <param name="FollowerSockets">What <see cref="Followers"/> are told by.</param>
 /// <param name="Environment">Environment variables.</param>
 internal sealed record Estate(
     IReadOnlyList<Socket> HttpSockets,
     IReadOnlyList<Socket> HttpsSockets,
     IReadOnlyList<Socket> ControlSockets,
+    IReadOnlyList<Socket> FollowerSockets,
     IReadOnlyDictionary<string, string> Environment)
 {
+    /// <summary>Where clients come.</summary>
+    public IEnumerable<IPEndPoint> Addresses =>
+        HttpSockets.Concat(HttpsSockets).Select(socket => (IPEndPoint)socket.LocalEndPoint!);
+
     private const string Header = "hotcore hands over";
-    private static readonly string[] Kinds = ["http", "https", "control"];
+    private static readonly string[] Kinds = ["http", "https", "control", "follower"];
 
     /// <summary>
     /// Sends it, as a line for each thing. A version to come may send lines of other kinds; this one leaves those aside.
@@ -31,9 +38,10 @@ internal sealed record Estate(
             .. HttpSockets.Select(_ => $"socket {Kinds[0]}"),
             .. HttpsSockets.Select(_ => $"socket {Kinds[1]}"),
             .. ControlSockets.Select(_ => $"socket {Kinds[2]}"),
+            .. FollowerSockets.Select(_ => $"socket {Kinds[3]}"),
             .. Environment.Select(variable => $"environment {variable.Key}={variable.Value}"),
         ];
-        link.Send(string.Join('\n', lines), [.. HttpSockets, .. HttpsSockets, .. ControlSockets]);
+        link.Send(string.Join('\n', lines), [.. HttpSockets, .. HttpsSockets, .. ControlSockets, .. FollowerSockets]);
     }
 
     /// <summary>Receives it.</summary>
@@ -48,7 +56,8 @@ internal sealed record Estate(
         foreach (Socket socket in isKnown ? byKind.Where(group => !Kinds.Contains(group.Key)).SelectMany(group => group) : sockets)
             socket.Dispose();
         if (!isKnown) throw new IOException($"process {link.ProcessId} hands over in a way that this version does not know");
-        return new Estate([.. byKind[Kinds[0]]], [.. byKind[Kinds[1]]], [.. byKind[Kinds[2]]], ReadEnvironment(lines));
+        return new Estate(
+            [.. byKind[Kinds[0]]], [.. byKind[Kinds[1]]], [.. byKind[Kinds[2]]], [.. byKind[Kinds[3]]], ReadEnvironment(lines));
     }
 
     private static Dictionary<string, string> ReadEnvironment(string[] lines)

@@ -29,8 +29,11 @@ internal sealed class HandoverLink : IDisposable
         ProcessId = MemoryMarshal.Read<int>(credentials);
     }
 
-    /// <summary>The process at the other end.</summary>
+    /// <summary>The process at the other end, or the one that made both.</summary>
     public int ProcessId { get; }
+
+    /// <summary>The connection, for sending it to another process; it stays this object's own.</summary>
+    public Socket Socket => _socket;
 
     /// <summary>Connects with the hotcore that listens at <paramref name="path"/>.</summary>
     /// <exception cref="SocketException">Nobody listens.</exception>
@@ -49,6 +52,14 @@ internal sealed class HandoverLink : IDisposable
         }
     }
 
+    /// <summary>Two ends, both in this process, until one is sent to another.</summary>
+    /// <exception cref="IOException">There are no descriptors left.</exception>
+    public static (HandoverLink One, HandoverLink Other) CreatePair()
+    {
+        (int one, int other) = PassedDescriptors.CreatePair();
+        return (new HandoverLink(Own(one)), new HandoverLink(Own(other)));
+    }
+
     /// <summary>A socket that keeps messages apart.</summary>
     public static Socket CreateSocket() => new(AddressFamily.Unix, SocketType.Seqpacket, ProtocolType.Unspecified);
 
@@ -62,6 +73,15 @@ internal sealed class HandoverLink : IDisposable
     /// <exception cref="IOException">The other end is gone, or silent for too long.</exception>
     public Task<(string Message, IReadOnlyList<Socket> Sockets)> ReceiveAsync(TimeSpan patience) =>
         Task.Run(() => Receive(patience));
+
+    /// <summary>The same, but the calling thread waits.</summary>
+    /// <exception cref="IOException">The other end is gone, or silent for too long.</exception>
+    public string ReceiveText(TimeSpan patience)
+    {
+        (string message, IReadOnlyList<Socket> sockets) = Receive(patience);
+        foreach (Socket socket in sockets) socket.Dispose();
+        return message;
+    }
 
     public void Dispose() => _socket.Dispose();
 

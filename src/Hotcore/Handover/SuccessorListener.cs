@@ -10,11 +10,11 @@ namespace Hotcore.Handover;
 /// hotcore                                             successor
 ///   │ ◄──────────────── "take over" ──────────────────── │
 ///   │  lets go of one charge after another               │
-///   │ ───────────────── its estate ────────────────────► │  takes the files, loads, listens
+///   │ ───────────────── its estate ────────────────────► │  takes the files, takes messages, loads, listens
 ///   │ ◄──────────────── "serving" ────────────────────── │
 ///   │  tells systemd who is the main process, stops      │
 ///   │  accepting                                         │
-///   │ ───────────────── "released" ────────────────────► │  takes messages, renews certificates
+///   │ ───────────────── "released" ────────────────────► │  renews certificates
 ///   ▼  finishes what it has                              ▼
 /// </code>
 /// Until "serving" it goes on accepting. A successor that ends before, or says nothing for too long, changes nothing: what was
@@ -33,7 +33,6 @@ internal sealed class SuccessorListener : IAsyncDisposable
     private static readonly TimeSpan EndPatience = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan PauseAfterFailure = TimeSpan.FromSeconds(1);
 
-    private readonly string _path;
     private readonly Socket _listening;
     private readonly IReadOnlyList<Charge> _charges;
     private readonly Func<Estate> _estate;
@@ -54,7 +53,7 @@ internal sealed class SuccessorListener : IAsyncDisposable
     public SuccessorListener(
         string path, IReadOnlyList<Charge> charges, Func<Estate> estate, Func<int, Task> leaveTo, Action<string> log)
     {
-        (_path, _charges, _estate, _leaveTo, _log) = (path, charges, estate, leaveTo, log);
+        (_charges, _estate, _leaveTo, _log) = (charges, estate, leaveTo, log);
         var address = new UnixDomainSocketEndPoint(path);
         File.Delete(path);
         _listening = HandoverLink.CreateSocket();
@@ -64,13 +63,13 @@ internal sealed class SuccessorListener : IAsyncDisposable
         _waiting = Task.Run(WaitAsync);
     }
 
-    /// <summary>Waits for the end of a handover that is under way, and takes the socket away unless it is the successor's by now.</summary>
+    /// <summary>Waits for the end of a handover that is under way, and takes the socket away.</summary>
     public async ValueTask DisposeAsync()
     {
         await _stopping.CancelAsync();
         await _waiting;
+        _listening.Dispose();
         _stopping.Dispose();
-        if (!_isSuperseded) File.Delete(_path);
     }
 
     private async Task WaitAsync()
@@ -84,6 +83,8 @@ internal sealed class SuccessorListener : IAsyncDisposable
                 _isSuperseded = await HandOverAsync(link);
                 if (!_isSuperseded) continue;
                 await _leaveTo(link.ProcessId);
+                // With the socket goes its path, where the successor's own comes to be once it is released.
+                _listening.Dispose();
                 link.Send(Released);
             }
             catch (OperationCanceledException) when (_stopping.IsCancellationRequested)
@@ -95,8 +96,6 @@ internal sealed class SuccessorListener : IAsyncDisposable
                 _log($"a successor got lost: {failure.Message}");
             }
         }
-        // Whoever comes from now on finds the successor's socket at the path.
-        _listening.Dispose();
     }
 
     /// <summary>Returns whether the successor serves.</summary>

@@ -105,9 +105,11 @@ internal sealed class Installer(InstallPlan plan, Action<InstallStep> report)
         if (isInForce) return new InstallStep("service", StepOutcome.AlreadySo, "hotcore.service runs, and starts with the machine");
         RefuseTakenPorts();
         bool ranBefore = _service.IsActive;
+        bool isHandedOver = ranBefore && WaitsForSuccessor();
         _service.Enable();
-        OrReturnToPrevious(ranBefore && WaitsForSuccessor() ? _service.Reload : _service.Restart, ranBefore);
-        return new InstallStep("service", StepOutcome.Done, "hotcore.service runs, and starts with the machine");
+        OrReturnToPrevious(isHandedOver ? _service.Reload : _service.Restart, ranBefore);
+        string how = !ranBefore ? "runs" : isHandedOver ? "runs, and took over without a gap" : "runs, after a restart";
+        return new InstallStep("service", StepOutcome.Done, $"hotcore.service {how}, and starts with the machine");
     }
 
     /// <summary>Whether the hotcore that runs hands over to another: not all versions can, nor one that hangs.</summary>

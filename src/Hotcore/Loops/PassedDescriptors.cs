@@ -14,6 +14,16 @@ internal static unsafe class PassedDescriptors
     private const int HeaderBytes = 16; // struct cmsghdr
     private const int MostControlBytes = HeaderBytes + Most * sizeof(int);
 
+    /// <summary>Makes two sockets that are connected with each other and keep messages apart; they are the caller's to close.</summary>
+    /// <exception cref="IOException">There are no descriptors left.</exception>
+    public static (int One, int Other) CreatePair()
+    {
+        var pair = stackalloc int[2];
+        if (Libc.socketpair(Libc.AF_UNIX, Libc.SOCK_SEQPACKET | Libc.SOCK_CLOEXEC, 0, pair) != 0)
+            throw new IOException($"cannot make a pair of sockets: {Libc.Describe(Libc.LastError)}");
+        return (pair[0], pair[1]);
+    }
+
     /// <summary>Sends one message.</summary>
     /// <exception cref="IOException">The other end is gone.</exception>
     public static void Send(int socket, ReadOnlySpan<byte> message, ReadOnlySpan<int> descriptors)

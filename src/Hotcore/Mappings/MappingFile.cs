@@ -39,7 +39,7 @@ internal sealed class MappingFile : IDisposable
         _clock = clock;
         _log = log;
         _writeAndFlush = writeAndFlush ?? WriteToDisk;
-        _path = PathIn(folder);
+        _path = Path.Combine(folder, "mappings");
         Loaded = MappingSnapshot.Empty;
     }
 
@@ -47,9 +47,6 @@ internal sealed class MappingFile : IDisposable
     public MappingSnapshot Loaded { get; private set; }
 
     private string NewPath => _path + ".new";
-
-    /// <summary>Where the file of a folder is.</summary>
-    public static string PathIn(string folder) => Path.Combine(folder, "mappings");
 
     /// <summary>
     /// Opens the file of a folder, or begins one. A torn end is cut off; a damaged file is set aside whole, and its

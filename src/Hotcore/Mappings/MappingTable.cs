@@ -11,7 +11,6 @@ internal sealed class MappingTable : IDisposable
     // Some megabytes at most; a queue this long means that the disk hangs.
     private const int MaxWaiting = 20_000;
 
-    private readonly string _folder;
     private readonly Func<MappingFile> _open;
     private readonly TimeProvider _clock;
     private readonly Action<string> _log;
@@ -21,13 +20,11 @@ internal sealed class MappingTable : IDisposable
     private MappingFile _file;
     private List<WaitingChange> _waiting = [];
     private TaskCompletionSource? _lettingGo;
-    private MappingFollower? _follower;
     private bool _isStopping;
     private volatile MappingSnapshot _snapshot;
 
-    private MappingTable(string folder, Func<MappingFile> open, TimeProvider clock, Action<string> log)
+    private MappingTable(Func<MappingFile> open, TimeProvider clock, Action<string> log)
     {
-        _folder = folder;
         _open = open;
         _file = open();
         _clock = clock;
@@ -37,8 +34,8 @@ internal sealed class MappingTable : IDisposable
         _committer.Start();
     }
 
-    /// <summary>Told of each change once it is durable and in the snapshot, before it is acknowledged. Must be quick.</summary>
-    public Action<MappingChange>? WhenChanged { get; set; }
+    /// <summary>Told of changes once they are durable and in the snapshot, before they are acknowledged. Must be quick.</summary>
+    public Action<IReadOnlyList<MappingChange>>? WhenChanged { get; set; }
 
     /// <summary>All mappings as of the last commit. Every access may see a newer one: take it once a request.</summary>
     public MappingSnapshot Snapshot => _snapshot;
@@ -48,7 +45,7 @@ internal sealed class MappingTable : IDisposable
     /// <exception cref="UnauthorizedAccessException">Likewise, for want of rights.</exception>
     public static MappingTable Open(
         string folder, TimeProvider clock, Action<string> log, WriteAndFlush? writeAndFlush = null) =>
-        new(folder, () => MappingFile.Open(folder, clock, log, writeAndFlush), clock, log);
+        new(() => MappingFile.Open(folder, clock, log, writeAndFlush), clock, log);
 
     /// <summary>
     /// Maps a domain, or maps it anew. Completes when that is durable and <see cref="Snapshot"/> shows it; fails
@@ -91,17 +88,13 @@ internal sealed class MappingTable : IDisposable
     }
 
     /// <summary>
-    /// After <see cref="LetGoAsync"/>, for good: <see cref="Snapshot"/> shows, a moment later, what another process commits.
+    /// After <see cref="LetGoAsync"/>: has <see cref="Snapshot"/> show what another process has committed.
     /// </summary>
-    public void Follow()
+    public void Follow(IReadOnlyList<MappingChange> changes)
     {
-        try
+        lock (_gate)
         {
-            _follower = new MappingFollower(MappingFile.PathIn(_folder), snapshot => _snapshot = snapshot, _log);
-        }
-        catch (IOException failure)
-        {
-            _log($"changes of the mappings are not followed any more: {failure.Message}");
+            if (_lettingGo is { Task.IsCompleted: true }) _snapshot = _snapshot.With(changes);
         }
     }
 
@@ -113,7 +106,6 @@ internal sealed class MappingTable : IDisposable
             if (_isStopping) return;
             _isStopping = true;
         }
-        _follower?.Dispose();
         _arrived.Set();
         _committer.Join();
         _file.Dispose();
@@ -189,7 +181,7 @@ internal sealed class MappingTable : IDisposable
                 MappingSnapshot after = before.With(changes);
                 _file.Append(lines.WrittenSpan, changes.Count, before);
                 _snapshot = after;
-                foreach (MappingChange change in changes) WhenChanged?.Invoke(change);
+                WhenChanged?.Invoke(changes);
             }
         }
         catch (Exception failure)

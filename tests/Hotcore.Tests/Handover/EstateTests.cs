@@ -34,7 +34,7 @@ public sealed class EstateTests : IDisposable
         control.Bind(new IPEndPoint(IPAddress.Loopback, 0));
         (HandoverLink mine, HandoverLink other) = await ConnectAsync();
 
-        new Estate([http], [https], [control], new Dictionary<string, string> { ["A"] = "b=c", ["D"] = "" }).Send(mine);
+        new Estate([http], [https], [control], [], new Dictionary<string, string> { ["A"] = "b=c", ["D"] = "" }).Send(mine);
         Estate received = await Estate.ReceiveAsync(other, Patience);
 
         Assert.Equal(Environment.ProcessId, other.ProcessId);

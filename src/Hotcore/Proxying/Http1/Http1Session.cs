@@ -25,7 +25,8 @@ internal sealed class Http1Session : ClientSession
 
     public ClientConnection Client { get; }
 
-    public override bool MustLinger => _lingers;
+    /// <summary>A client that meant to stay may have sent its next request before it knew that it cannot.</summary>
+    public override bool MustLinger => _lingers || Client.Loop.IsDraining;
 
     public override async LoopTask RunAsync()
     {

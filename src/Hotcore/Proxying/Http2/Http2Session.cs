@@ -26,7 +26,6 @@ internal sealed class Http2Session : ClientSession, IHttp2Endpoint
     private bool _isReading;
     private bool _isDraining;
     private bool _takesNoMore;
-    private bool _lingers;
 
     public Http2Session(ClientConnection client)
     {
@@ -41,7 +40,8 @@ internal sealed class Http2Session : ClientSession, IHttp2Endpoint
 
     public bool IsServer => true;
 
-    public override bool MustLinger => _lingers;
+    /// <summary>Whatever ends it, the client may have granted windows, or asked for a pong, a moment before it knew.</summary>
+    public override bool MustLinger => true;
 
     public override async LoopTask RunAsync()
     {
@@ -51,8 +51,7 @@ internal sealed class Http2Session : ClientSession, IHttp2Endpoint
             if (Client.Loop.IsDraining)
                 Drain();
             var error = await ReceivePrefaceAsync() ? await _http2.ReceiveFramesAsync() : ErrorCode.ProtocolError;
-            _lingers = error != ErrorCode.NoError;
-            if (_lingers && !Client.Connection.IsClosed)
+            if (error != ErrorCode.NoError && !Client.Connection.IsClosed)
                 await _http2.SayWhyAsync(error);
         }
         finally

@@ -1,0 +1,89 @@
+using System.Buffers;
+using System.Net.Sockets;
+using System.Text;
+using Hotcore.Mappings;
+
+namespace Hotcore.Handover;
+
+/// <summary>
+/// Processes that finish what they have, and have to know by which mappings: each change is told to them before it is
+/// acknowledged. Of one thread at a time; owns its ends of the links.
+/// </summary>
+internal sealed class Followers : IDisposable
+{
+    private const int LinesPerMessage = 100;
+    private const string Taken = "taken";
+
+    // Of one that is busy; one that hangs has nobody left to mislead.
+    private static readonly TimeSpan Patience = TimeSpan.FromMilliseconds(250);
+
+    private readonly List<HandoverLink> _links;
+    private readonly Action<string> _log;
+
+    public Followers(IEnumerable<Socket> sockets, Action<string> log) =>
+        (_links, _log) = ([.. sockets.Select(socket => new HandoverLink(socket))], log);
+
+    /// <summary>For whoever tells them next.</summary>
+    public IReadOnlyList<Socket> Sockets => [.. _links.Select(link => link.Socket)];
+
+    /// <summary>Returns when all that still live have taken the changes.</summary>
+    public void Tell(IReadOnlyList<MappingChange> changes)
+    {
+        if (_links.Count == 0) return;
+        foreach (MappingChange[] some in changes.Chunk(LinesPerMessage))
+        {
+            var lines = new ArrayBufferWriter<byte>();
+            foreach (MappingChange change in some) MappingLine.Write(lines, change);
+            string message = Encoding.ASCII.GetString(lines.WrittenSpan);
+            Try(link => link.Send(message));
+            Try(link => link.ReceiveText(Patience));
+        }
+    }
+
+    public void Dispose()
+    {
+        foreach (HandoverLink link in _links) link.Dispose();
+    }
+
+    /// <summary>The other side: takes changes from <paramref name="link"/> until there are no more to come. Blocks, and owns the link.</summary>
+    public static void Follow(HandoverLink link, Action<IReadOnlyList<MappingChange>> take)
+    {
+        try
+        {
+            while (true)
+            {
+                take([.. Read(link.ReceiveText(Timeout.InfiniteTimeSpan))]);
+                link.Send(Taken);
+            }
+        }
+        catch (IOException)
+        {
+            link.Dispose(); // The process that tells has ended, and no other has taken its place.
+        }
+    }
+
+    private static IEnumerable<MappingChange> Read(string lines)
+    {
+        foreach (string line in lines.Split('\n', StringSplitOptions.RemoveEmptyEntries))
+        {
+            if (MappingLine.TryParse(Encoding.ASCII.GetBytes(line), out MappingChange change)) yield return change;
+        }
+    }
+
+    private void Try(Action<HandoverLink> action)
+    {
+        foreach (HandoverLink link in _links.ToArray())
+        {
+            try
+            {
+                action(link);
+            }
+            catch (IOException failure)
+            {
+                _links.Remove(link);
+                link.Dispose();
+                _log($"a process that finishes its work is told of no more changes: {failure.Message}");
+            }
+        }
+    }
+}
