@@ -1,4 +1,6 @@
+using System.Net;
 using System.Net.Sockets;
+using System.Security.Cryptography.X509Certificates;
 
 namespace Hotcore.EndToEndTests.Harness;
 
@@ -8,7 +10,11 @@ public static class DotNetClient
     public static HttpClient For(RunningHotcore hotcore) =>
         new(Handler(hotcore)) { Timeout = Timeout.InfiniteTimeSpan };
 
-    public static SocketsHttpHandler Handler(RunningHotcore hotcore)
+    public static SocketsHttpHandler Handler(RunningHotcore hotcore) =>
+        Handler(hotcore.Http, hotcore.Https, TlsOptions.RootOf(hotcore.LocalCaFile));
+
+    /// <summary>The same for a hotcore elsewhere, whose certificates one root has signed.</summary>
+    public static SocketsHttpHandler Handler(IPEndPoint http, IPEndPoint https, X509Certificate2 root)
     {
         var handler = new SocketsHttpHandler
         {
@@ -19,13 +25,12 @@ public static class DotNetClient
             Expect100ContinueTimeout = Timeout.InfiniteTimeSpan,
             ConnectCallback = async (context, stop) =>
             {
-                var isTls = context.DnsEndPoint.Port == hotcore.Https.Port;
+                var isTls = context.DnsEndPoint.Port == https.Port;
                 var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
-                await socket.ConnectAsync(isTls ? hotcore.Https : hotcore.Http, stop);
+                await socket.ConnectAsync(isTls ? https : http, stop);
                 return new NetworkStream(socket, ownsSocket: true);
             },
         };
-        var root = TlsOptions.RootOf(hotcore.LocalCaFile);
         handler.SslOptions.CertificateChainPolicy = new TlsOptions { Root = root }.For("").CertificateChainPolicy;
         return handler;
     }

@@ -22,14 +22,14 @@ public static class InstalledHotcore
         return finished.All;
     }
 
-    /// <summary>Puts the same program in it under another version number.</summary>
-    public static async Task<string> PutVersion(this BootedDebian debian, string version)
+    /// <summary>Puts the same program in it under another version number, as it is or such that it cannot serve.</summary>
+    public static async Task<string> PutVersion(this BootedDebian debian, string version, bool cannotServe = false)
     {
         var path = $"/root/hotcore-{version}";
         var made = Path.GetTempFileName();
         try
         {
-            await OtherVersion.Make(version, made);
+            await OtherVersion.Make(version, made, cannotServe);
             debian.Put(made, path);
             return path;
         }

@@ -30,13 +30,16 @@ public static class Wait
     }
 
     /// <summary>For states that announce themselves by no event: files, /proc, another process's port.</summary>
-    public static async Task Until(Func<bool> condition, string what, TimeSpan? limit = null)
+    public static Task Until(Func<bool> condition, string what, TimeSpan? limit = null) => Until(condition, () => what, limit);
+
+    /// <summary>The same, where what is missed is known only then.</summary>
+    public static async Task Until(Func<bool> condition, Func<string> what, TimeSpan? limit = null)
     {
         var started = Stopwatch.StartNew();
         while (!condition())
         {
             if (started.Elapsed > (limit ?? Limit))
-                throw new TimeoutException($"waited {started.Elapsed.TotalSeconds:0} s in vain for {what}");
+                throw new TimeoutException($"waited {started.Elapsed.TotalSeconds:0} s in vain for {what()}");
             await Task.Delay(20);
         }
     }
