@@ -70,7 +70,8 @@ internal sealed class HandoverLink : IDisposable
 
     /// <summary>The next message, with the sockets that it brings, which are the caller's from now on.</summary>
     /// <param name="patience">How long to wait for it.</param>
-    /// <exception cref="IOException">The other end is gone, or silent for too long.</exception>
+    /// <exception cref="EndOfStreamException">The other end is closed.</exception>
+    /// <exception cref="IOException">It is broken, or silent for too long.</exception>
     public Task<(string Message, IReadOnlyList<Socket> Sockets)> ReceiveAsync(TimeSpan patience) =>
         Task.Run(() => Receive(patience));
 
@@ -94,7 +95,7 @@ internal sealed class HandoverLink : IDisposable
         try
         {
             int length = PassedDescriptors.Receive((int)_socket.Handle, buffer, descriptors);
-            if (length == 0) throw new IOException($"process {ProcessId} ended, or gave up");
+            if (length == 0) throw new EndOfStreamException($"process {ProcessId} ended, or gave up");
             return (Encoding.UTF8.GetString(buffer, 0, length), [.. descriptors.Select(Own)]);
         }
         catch (Exception)

@@ -31,7 +31,8 @@ internal sealed class SuccessorListener : IAsyncDisposable
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
     private static readonly TimeSpan AskPatience = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan EndPatience = TimeSpan.FromSeconds(5);
-    private static readonly TimeSpan PauseAfterFailure = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan PauseAfterFailure = TimeSpan.FromMilliseconds(20);
+    private const int TriesInSilence = 50;
 
     private readonly Socket _listening;
     private readonly IReadOnlyList<Charge> _charges;
@@ -116,7 +117,8 @@ internal sealed class SuccessorListener : IAsyncDisposable
         }
         catch (IOException failure)
         {
-            End(link.ProcessId);
+            // One that has closed its end has given back what it took. Another must not come to life later.
+            if (failure is not EndOfStreamException) End(link.ProcessId);
             while (letGo.TryPop(out Charge? charge)) await TakeBackAsync(charge);
             _log($"the handover failed, nothing changes: {failure.Message}");
             return false;
@@ -133,7 +135,7 @@ internal sealed class SuccessorListener : IAsyncDisposable
     /// <summary>Two in charge of one thing do more harm than one that is late: it is tried until it works.</summary>
     private async Task TakeBackAsync(Charge charge)
     {
-        while (true)
+        for (int tries = 1; ; tries++)
         {
             try
             {
@@ -142,13 +144,13 @@ internal sealed class SuccessorListener : IAsyncDisposable
             }
             catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
             {
-                _log($"cannot take back {charge.Name} yet: {failure.Message}");
+                // A process that is killed gives back one thing after another.
+                if (tries == TriesInSilence) _log($"cannot take back {charge.Name} yet: {failure.Message}");
                 await Task.Delay(PauseAfterFailure);
             }
         }
     }
 
-    /// <summary>It must not come to life later, with files that it holds by then.</summary>
     private void End(int processId)
     {
         try
