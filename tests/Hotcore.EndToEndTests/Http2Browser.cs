@@ -21,7 +21,7 @@ public class Http2Browser(SharedHotcore shared) : HotcoreTest(shared)
 
         var shown = await browser.Show($"https://app.localhost:{Hotcore.Https.Port}/");
 
-        Assert.True(_result.Task.IsCompleted, $"the page did not report: {shown.All}");
+        Assert.True(_result.Task.IsCompleted, $"the page did not report: {browser.NetworkErrors}\n{shown.All}");
         using var result = JsonDocument.Parse(await _result.Task);
         var text = result.RootElement.ToString();
         Assert.False(result.RootElement.TryGetProperty("error", out _), text);

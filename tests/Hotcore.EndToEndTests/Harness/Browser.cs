@@ -14,6 +14,10 @@ public sealed class Browser : IDisposable
     /// <summary>What the browser did in the network, as its own log tells.</summary>
     public string NetworkLog => File.ReadAllText(NetworkLogFile);
 
+    /// <summary>What of that went wrong: failed connections, and streams and sessions that were ended for an error.</summary>
+    public string NetworkErrors => string.Join(
+        '\n', File.ReadLines(NetworkLogFile).Where(line => line.Contains("\"error_code\"") || line.Contains("\"net_error\":-")).TakeLast(20));
+
     private string NetworkLogFile => Path.Combine(_home.FullName, "network.json");
 
     public static async Task<Browser> Start()

@@ -111,7 +111,7 @@ public sealed class EstateTests : IDisposable
 
         var silent = await Assert.ThrowsAsync<IOException>(() => other.ReceiveAsync(TimeSpan.FromMilliseconds(20)));
         mine.Dispose();
-        var ended = await Assert.ThrowsAsync<IOException>(() => other.ReceiveAsync(Patience));
+        var ended = await Assert.ThrowsAsync<EndOfStreamException>(() => other.ReceiveAsync(Patience));
 
         Assert.Contains("said nothing", silent.Message, StringComparison.Ordinal);
         Assert.Contains("ended", ended.Message, StringComparison.Ordinal);
