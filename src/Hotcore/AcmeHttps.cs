@@ -20,6 +20,7 @@ internal sealed class AcmeHttps : Https
     private AcmeClient _client;
     private CertificateAuthority _authority;
     private CertificateRenewal _renewal;
+    private volatile bool _hasBegun;
     private bool _hasLetGo;
 
     private AcmeHttps(
@@ -44,7 +45,11 @@ internal sealed class AcmeHttps : Https
 
     public override Task LoadAsync() => _renewal.LoadAsync();
 
-    public override void Begin() => _renewal.Begin();
+    public override void Begin()
+    {
+        _hasBegun = true;
+        _renewal.Begin();
+    }
 
     /// <summary>Breaks off what is under way. Whoever takes over begins it again.</summary>
     public override async Task LetGoAsync()
@@ -68,7 +73,7 @@ internal sealed class AcmeHttps : Https
     {
         if (change.Mapping is not null)
         {
-            _renewal.Ensure(change.Domain);
+            _renewal.Ensure(change.Domain, _hasBegun);
             return;
         }
 

@@ -94,7 +94,7 @@ internal sealed class Daemon : IAsyncDisposable
             if (options.TakesOver) daemon.OpenControl();
             await daemon.OpenCertificatesAsync();
             daemon.OpenProxy();
-            if (daemon._predecessor is not null) await daemon._predecessor.ReleaseAsync();
+            if (daemon._predecessor is not null) await daemon._predecessor.ReleaseAsync(daemon._log!.Write);
             if (!options.TakesOver) daemon.OpenControl();
             daemon._https?.Begin();
             daemon.TellSystemd();
@@ -170,7 +170,7 @@ internal sealed class Daemon : IAsyncDisposable
     {
         _log = new EventLog(_options.Paths.Log, _clock, echo);
         _log.Write($"hotcore {Build.Version} starts, data {_options.Paths.DataFolder}");
-        if (_predecessor is not null) _log.Write($"takes over from process {_predecessor.ProcessId}");
+        if (_predecessor is not null) _log.Write($"takes over the sockets of process {_predecessor.ProcessId}");
     }
 
     private void LoadMappings()
@@ -277,7 +277,7 @@ internal sealed class Daemon : IAsyncDisposable
         {
             _successors = new SuccessorListener(_options.Paths.Handover, charges, DescribeEstate, LeaveToAsync, log.Write);
         }
-        catch (Exception failure) when (failure is SocketException or ArgumentException or IOException)
+        catch (Exception failure) when (failure is SocketException or IOException or UnauthorizedAccessException)
         {
             log.Write($"no other process can take over: {_options.Paths.Handover}: {failure.Message}");
         }

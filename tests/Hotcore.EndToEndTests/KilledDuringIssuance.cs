@@ -65,8 +65,8 @@ public partial class KilledDuringIssuance
     private static string[] FilesWithKeys(RunningHotcore hotcore) =>
     [
         .. Directory.GetFiles(hotcore.DataFolder, "*", SearchOption.AllDirectories)
-            // The one file that the running hotcore keeps for itself.
-            .Where(file => Path.GetFileName(file) != "lock")
+            // What the running hotcore keeps for itself, and its socket.
+            .Where(file => Path.GetFileName(file) is not ("lock" or "handover"))
             .Where(file => File.ReadAllText(file).Contains("PRIVATE KEY")),
     ];
 

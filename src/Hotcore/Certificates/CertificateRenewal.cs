@@ -22,7 +22,6 @@ internal sealed class CertificateRenewal : ICertificateOrigin, IAsyncDisposable
     private readonly SemaphoreSlim _wakening = new(0);
     private Task _deciding = Task.CompletedTask;
     private long _wakesAtTicks = long.MaxValue;
-    private bool _hasBegun;
 
     /// <param name="parts">What each domain's job works with.</param>
     /// <param name="mappings">The domains that are there at the start.</param>
@@ -38,22 +37,19 @@ internal sealed class CertificateRenewal : ICertificateOrigin, IAsyncDisposable
     public Task LoadAsync() => Task.Run(LoadAll);
 
     /// <summary>After <see cref="LoadAsync"/>: obtains what is missing or due, in the background, from now on.</summary>
-    public void Begin()
-    {
-        lock (_changing) _hasBegun = true;
-        _deciding = DecideAgainAndAgainAsync();
-    }
+    public void Begin() => _deciding = DecideAgainAndAgainAsync();
 
     /// <summary>
-    /// Looks after a domain from now on, or from <see cref="Begin()"/> on. Returns at once; harmless to repeat.
+    /// Looks after a domain from now on or, where it <paramref name="mayBegin"/> nothing yet, from <see cref="Begin()"/> on.
+    /// Returns at once; harmless to repeat.
     /// </summary>
-    public void Ensure(DomainName domain)
+    public void Ensure(DomainName domain, bool mayBegin = true)
     {
         lock (_changing)
         {
             if (_stopping.IsCancellationRequested) return;
             DomainRenewal renewal = _domains.GetOrAdd(domain, Create);
-            if (_hasBegun) Begin(renewal);
+            if (mayBegin) Begin(renewal);
         }
     }
 

@@ -82,7 +82,9 @@ internal sealed class Followers : IDisposable
             {
                 _links.Remove(link);
                 link.Dispose();
-                _log($"a process that finishes its work is told of no more changes: {failure.Message}");
+                // One that has ended has finished its work.
+                if (failure is not EndOfStreamException)
+                    _log($"a process that finishes its work is told of no more changes: {failure.Message}");
             }
         }
     }

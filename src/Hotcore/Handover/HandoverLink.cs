@@ -14,6 +14,9 @@ internal sealed class HandoverLink : IDisposable
 {
     private const int MostBytes = 64 * 1024;
 
+    // sun_path of unix(7) has 108, with a zero at the end.
+    private const int MostPathBytes = 107;
+
     // SO_PEERCRED of socket(7), and where the process id is in its struct ucred.
     private const int SocketLevel = 1;
     private const int PeerCredentials = 17;
@@ -37,12 +40,14 @@ internal sealed class HandoverLink : IDisposable
 
     /// <summary>Connects with the hotcore that listens at <paramref name="path"/>.</summary>
     /// <exception cref="SocketException">Nobody listens.</exception>
+    /// <exception cref="IOException">There can be no socket of that path.</exception>
     public static HandoverLink Connect(string path)
     {
+        UnixDomainSocketEndPoint address = Address(path);
         Socket socket = CreateSocket();
         try
         {
-            socket.Connect(new UnixDomainSocketEndPoint(path));
+            socket.Connect(address);
             return new HandoverLink(socket);
         }
         catch (SocketException)
@@ -60,11 +65,18 @@ internal sealed class HandoverLink : IDisposable
         return (new HandoverLink(Own(one)), new HandoverLink(Own(other)));
     }
 
+    /// <summary>The address of a path.</summary>
+    /// <exception cref="IOException">It is too long for one.</exception>
+    public static UnixDomainSocketEndPoint Address(string path) => Encoding.UTF8.GetByteCount(path) <= MostPathBytes
+        ? new UnixDomainSocketEndPoint(path)
+        : throw new IOException($"the path of a socket is at most {MostPathBytes} bytes long");
+
     /// <summary>A socket that keeps messages apart.</summary>
     public static Socket CreateSocket() => new(AddressFamily.Unix, SocketType.Seqpacket, ProtocolType.Unspecified);
 
     /// <summary>Sends a message; the sockets stay this process's as well.</summary>
-    /// <exception cref="IOException">The other end is gone.</exception>
+    /// <exception cref="EndOfStreamException">The other end is closed.</exception>
+    /// <exception cref="IOException">It is broken, or takes nothing.</exception>
     public void Send(string message, params IEnumerable<Socket> sockets) => PassedDescriptors.Send(
         (int)_socket.Handle, Encoding.UTF8.GetBytes(message), [.. sockets.Select(socket => (int)socket.Handle)]);
 

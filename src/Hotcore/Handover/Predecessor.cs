@@ -9,10 +9,16 @@ namespace Hotcore.Handover;
 internal sealed class Predecessor : IDisposable
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan SignOfLifePause = TimeSpan.FromSeconds(1);
 
     private readonly HandoverLink _link;
+    private readonly Timer _signsOfLife;
 
-    private Predecessor(HandoverLink link, Estate estate) => (_link, Estate) = (link, estate);
+    private Predecessor(HandoverLink link, Estate estate)
+    {
+        (_link, Estate) = (link, estate);
+        _signsOfLife = new Timer(_ => SayLoading(), null, SignOfLifePause, SignOfLifePause);
+    }
 
     public Estate Estate { get; }
 
@@ -31,27 +37,47 @@ internal sealed class Predecessor : IDisposable
             link.Send(SuccessorListener.TakeOver);
             return new Predecessor(link, await Estate.ReceiveAsync(link, Patience));
         }
-        catch (Exception failure) when (failure is SocketException or IOException or ArgumentException)
+        catch (Exception failure) when (failure is SocketException or IOException)
         {
             link?.Dispose();
             throw new StartFailure($"there is no hotcore to take over from at {path}: {failure.Message}", failure);
         }
     }
 
-    /// <summary>Says that this process serves. When this returns the predecessor accepts no more.</summary>
-    /// <exception cref="StartFailure">It is not there any more, or has given up waiting.</exception>
-    public async Task ReleaseAsync()
+    /// <summary>
+    /// Says that this process serves. When this returns the predecessor accepts no more, or has ended: this process has what it
+    /// needs, and the lock of the folder, so it goes on by itself.
+    /// </summary>
+    public async Task ReleaseAsync(Action<string> log)
     {
+        await _signsOfLife.DisposeAsync();
         try
         {
             _link.Send(SuccessorListener.Serving);
             await _link.ReceiveAsync(Patience);
+            log($"took over from process {ProcessId}, which finishes what it has");
         }
         catch (IOException failure)
         {
-            throw new StartFailure($"the hotcore before does not let go: {failure.Message}", failure);
+            log($"took over from process {ProcessId}, which did not see the end of it: {failure.Message}");
         }
     }
 
-    public void Dispose() => _link.Dispose();
+    public void Dispose()
+    {
+        _signsOfLife.Dispose();
+        _link.Dispose();
+    }
+
+    private void SayLoading()
+    {
+        try
+        {
+            _link.Send(SuccessorListener.Loading);
+        }
+        catch (Exception failure) when (failure is IOException or ObjectDisposedException)
+        {
+            _signsOfLife.Dispose(); // Nobody listens, which whoever waits for an answer finds out.
+        }
+    }
 }

@@ -23,14 +23,16 @@ namespace Hotcore.Handover;
 internal sealed class SuccessorListener : IAsyncDisposable
 {
     public const string TakeOver = "take over";
+    public const string Loading = "loading";
     public const string Serving = "serving";
     private const string Released = "released";
     private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
 
     // systemd gives a reload 90 s.
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan SignOfLifePatience = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan AskPatience = TimeSpan.FromSeconds(1);
-    private static readonly TimeSpan EndPatience = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan EndPatience = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan PauseAfterFailure = TimeSpan.FromMilliseconds(20);
     private const int TriesInSilence = 50;
 
@@ -50,12 +52,13 @@ internal sealed class SuccessorListener : IAsyncDisposable
     /// <param name="leaveTo">Called with the successor's process id once it serves: stops accepting.</param>
     /// <param name="log">Takes what happens.</param>
     /// <exception cref="SocketException">There can be no socket of that path.</exception>
-    /// <exception cref="ArgumentException">Likewise: it is too long.</exception>
+    /// <exception cref="IOException">Likewise.</exception>
+    /// <exception cref="UnauthorizedAccessException">Likewise, for want of rights.</exception>
     public SuccessorListener(
         string path, IReadOnlyList<Charge> charges, Func<Estate> estate, Func<int, Task> leaveTo, Action<string> log)
     {
         (_charges, _estate, _leaveTo, _log) = (charges, estate, leaveTo, log);
-        var address = new UnixDomainSocketEndPoint(path);
+        UnixDomainSocketEndPoint address = HandoverLink.Address(path);
         File.Delete(path);
         _listening = HandoverLink.CreateSocket();
         _listening.Bind(address);
@@ -112,7 +115,7 @@ internal sealed class SuccessorListener : IAsyncDisposable
                 letGo.Push(charge);
             }
             _estate().Send(link);
-            await ExpectAsync(link, Serving, Patience);
+            await AwaitServingAsync(link);
             return true;
         }
         catch (IOException failure)
@@ -125,11 +128,24 @@ internal sealed class SuccessorListener : IAsyncDisposable
         }
     }
 
+    private async Task AwaitServingAsync(HandoverLink link)
+    {
+        long started = Environment.TickCount64;
+        while (true)
+        {
+            (string said, _) = await link.ReceiveAsync(SignOfLifePatience);
+            if (said == Serving) return;
+            if (said != Loading) throw new IOException($"process {link.ProcessId} says neither '{Loading}' nor '{Serving}'");
+            if (Environment.TickCount64 - started > Patience.TotalMilliseconds)
+                throw new IOException($"process {link.ProcessId} does not serve after {Patience.TotalSeconds:0} s");
+        }
+    }
+
     private static async Task ExpectAsync(HandoverLink link, string word, TimeSpan patience)
     {
         (string said, IReadOnlyList<Socket> sockets) = await link.ReceiveAsync(patience);
         foreach (Socket socket in sockets) socket.Dispose();
-        if (said != word) throw new IOException($"process {link.ProcessId} says '{said}' instead of '{word}'");
+        if (said != word) throw new IOException($"process {link.ProcessId} says something else than '{word}'");
     }
 
     /// <summary>Two in charge of one thing do more harm than one that is late: it is tried until it works.</summary>
@@ -156,8 +172,6 @@ internal sealed class SuccessorListener : IAsyncDisposable
         try
         {
             using var process = Process.GetProcessById(processId);
-            // It may still be saying why it cannot start.
-            if (process.WaitForExit(EndPatience)) return;
             process.Kill();
             process.WaitForExit(EndPatience);
         }

@@ -18,6 +18,7 @@ internal static unsafe partial class Libc
     public const int EINTR = 4;
     public const int ENFILE = 23;
     public const int EMFILE = 24;
+    public const int EPIPE = 32;
     public const int ECONNREFUSED = 111;
     public const int EINPROGRESS = 115;
 

@@ -25,7 +25,8 @@ internal static unsafe class PassedDescriptors
     }
 
     /// <summary>Sends one message.</summary>
-    /// <exception cref="IOException">The other end is gone.</exception>
+    /// <exception cref="EndOfStreamException">The other end is closed.</exception>
+    /// <exception cref="IOException">The connection is broken, or full.</exception>
     public static void Send(int socket, ReadOnlySpan<byte> message, ReadOnlySpan<int> descriptors)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThan(descriptors.Length, Most);
@@ -49,8 +50,12 @@ internal static unsafe class PassedDescriptors
             sent = Libc.sendmsg(socket, &whole, Libc.MSG_NOSIGNAL);
         }
 
-        if (sent != message.Length)
-            throw new IOException($"cannot send a message: {Libc.Describe(Libc.LastError)}");
+        if (sent == message.Length)
+            return;
+        var error = Libc.LastError;
+        throw error == Libc.EPIPE
+            ? new EndOfStreamException("the other end is closed")
+            : new IOException($"cannot send a message: {Libc.Describe(error)}");
     }
 
     /// <summary>

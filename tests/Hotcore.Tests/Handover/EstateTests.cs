@@ -115,7 +115,7 @@ public sealed class EstateTests : IDisposable
 
         Assert.Contains("said nothing", silent.Message, StringComparison.Ordinal);
         Assert.Contains("ended", ended.Message, StringComparison.Ordinal);
-        Assert.Throws<IOException>(() => other.Send("still there?"));
+        Assert.Throws<EndOfStreamException>(() => other.Send("still there?"));
         other.Dispose();
     }
 

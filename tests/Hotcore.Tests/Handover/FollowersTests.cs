@@ -40,7 +40,7 @@ public sealed class FollowersTests
         {
             followers.Tell([Change("a.com", 1)]);
             Assert.Single(followers.Sockets);
-            Assert.Equal(2, _log.All.Count);
+            Assert.Contains("said nothing", Assert.Single(_log.All), StringComparison.Ordinal);
 
             followers.Tell([Change("a.com", 2)]);
             Assert.Equal([1, 2], living.taken.Select(change => change.Mapping!.Port));
