@@ -28,7 +28,6 @@ internal sealed class Daemon : IAsyncDisposable
 
     private readonly DaemonOptions _options;
     private readonly TimeProvider _clock = TimeProvider.System;
-    private readonly TaskCompletionSource _superseded = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private Predecessor? _predecessor;
     private DataFolderLock? _folder;
     private EventLog? _log;
@@ -41,8 +40,7 @@ internal sealed class Daemon : IAsyncDisposable
     private SystemdSocket? _systemd;
     private Heartbeat? _heartbeat;
     private Followers? _followers;
-    private HandoverLink? _following;
-    private SuccessorListener? _successors;
+    private Succession? _succession;
     private bool _isEnding;
 
     private Daemon(DaemonOptions options) => _options = options;
@@ -63,7 +61,7 @@ internal sealed class Daemon : IAsyncDisposable
         {
             await using Daemon daemon = await StartAsync(options, error);
             await daemon.IntroduceAsync(output);
-            await Task.WhenAny(stop.Task, daemon._superseded.Task);
+            await Task.WhenAny(stop.Task, daemon._succession!.Completed);
             await daemon.EndServiceAsync(stop.Task);
         }
         catch (StartFailure failure)
@@ -112,7 +110,7 @@ internal sealed class Daemon : IAsyncDisposable
     {
         if (_isEnding) return;
         _isEnding = true;
-        if (_successors is not null) await _successors.DisposeAsync();
+        if (_succession is not null) await _succession.DisposeAsync();
         if (_heartbeat is not null) await _heartbeat.DisposeAsync();
         _systemd?.Dispose();
         if (_control is not null) await _control.DisposeAsync();
@@ -154,7 +152,7 @@ internal sealed class Daemon : IAsyncDisposable
     /// </summary>
     private async Task EndServiceAsync(Task stop)
     {
-        if (_superseded.Task.IsCompleted)
+        if (_succession!.Completed.IsCompleted)
         {
             Task drained = _proxy!.DrainAsync();
             await Task.WhenAny(drained, stop, Task.Delay(SupersededDrainTime, _clock));
@@ -264,63 +262,14 @@ internal sealed class Daemon : IAsyncDisposable
 
     private void AwaitSuccessor()
     {
-        (ControlServer control, MappingTable mappings, EventLog log, DataFolderLock folder) = (_control!, _mappings!, _log!, _folder!);
-        IReadOnlyList<Charge> charges =
-        [
-            new("the renewal of certificates", LetGoOfHttps, TakeBackHttps),
-            new("the messages", control.PauseAsync, Finished(control.Resume)),
-            new("the mappings", mappings.LetGoAsync, Finished(mappings.TakeBack)),
-            new("the log", log.LetGoAsync, Finished(log.TakeBack)),
-            new("the data folder", Finished(folder.LetGo), Finished(folder.TakeBack)),
-        ];
-        try
-        {
-            _successors = new SuccessorListener(_options.Paths.Handover, charges, DescribeEstate, LeaveToAsync, log.Write);
-        }
-        catch (Exception failure) when (failure is SocketException or IOException or UnauthorizedAccessException)
-        {
-            log.Write($"no other process can take over: {_options.Paths.Handover}: {failure.Message}");
-        }
-
-        Task LetGoOfHttps() => _https?.LetGoAsync() ?? Task.CompletedTask;
-        Task TakeBackHttps() => _https?.TakeBackAsync() ?? Task.CompletedTask;
-        static Func<Task> Finished(Action action) => () =>
-        {
-            action();
-            return Task.CompletedTask;
-        };
-    }
-
-    private Estate DescribeEstate()
-    {
-        (HandoverLink mine, HandoverLink successors) = HandoverLink.CreatePair();
-        _following?.Dispose(); // Of a successor that failed.
-        _following = successors;
-        Task.Factory.StartNew(() => Followers.Follow(mine, _mappings!.Follow), TaskCreationOptions.LongRunning);
-        return new Estate(
-            _proxy!.Sockets(isSecure: false),
-            _proxy.Sockets(isSecure: true),
-            _control!.Sockets,
-            [.. _followers!.Sockets, successors.Socket],
-            FindVariables());
+        var parts = new ServingParts(
+            _folder!, _log!, _mappings!, _followers!, _https, _proxy!, _control!, _systemd!, _heartbeat!);
+        _succession = new Succession(parts, _options.Paths.Handover, FindVariables());
     }
 
     private Dictionary<string, string> FindVariables() =>
         SystemdSocket.Variables.Select(name => (Name: name, Value: FindVariable(name)))
             .Where(variable => variable.Value is not null).ToDictionary(variable => variable.Name, variable => variable.Value!);
-
-    /// <summary>The successor serves: it speaks for the service from now on, and alone accepts.</summary>
-    private async Task LeaveToAsync(int processId)
-    {
-        _log!.Write($"process {processId} has taken over; {_proxy!.Loops.Sum(loop => loop.ClientCount)} connections are left to finish");
-        await _heartbeat!.FallSilentAsync();
-        _systemd!.Send(SystemdSocket.MainProcess(processId));
-        await _proxy.StopListeningAsync();
-        await _control!.DisposeAsync();
-        _following!.Dispose();
-        _followers!.Dispose();
-        _superseded.SetResult();
-    }
 
     private void TellSystemd()
     {

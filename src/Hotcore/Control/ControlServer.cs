@@ -16,6 +16,7 @@ internal sealed class ControlServer : IAsyncDisposable
     /// <summary>The port that programs and the command line expect.</summary>
     public const int DefaultPort = 40608;
 
+    private static readonly TimeSpan AnswerPatience = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan PauseAfterFailure = TimeSpan.FromMilliseconds(50);
 
     private readonly MappingTable _mappings;
@@ -85,9 +86,13 @@ internal sealed class ControlServer : IAsyncDisposable
         _receiving = [.. _sockets.Select(socket => Task.Run(() => ReceiveAsync(socket, pausing), CancellationToken.None))];
     }
 
-    /// <summary>Stops receiving and closes the sockets. Changes that still wait are stored, but not answered.</summary>
+    /// <summary>
+    /// Stops receiving, answers what was received, and closes the sockets. Where the disk hangs, changes are not answered.
+    /// </summary>
     public async ValueTask DisposeAsync()
     {
+        if (_isStopping) return;
+        await Task.WhenAny(PauseAsync(), Task.Delay(AnswerPatience));
         _isStopping = true;
         foreach (Socket socket in _sockets) socket.Dispose();
         await Task.WhenAll(_receiving);

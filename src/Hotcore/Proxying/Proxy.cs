@@ -31,6 +31,9 @@ internal sealed class Proxy : IDisposable
     /// <summary>The loops; they stay this object's own. For tests, which look into them.</summary>
     internal IReadOnlyList<ProxyLoop> Loops => _loops;
 
+    /// <summary>How many clients are connected.</summary>
+    public int ClientCount => _loops.Sum(loop => loop.ClientCount);
+
     /// <summary>The sockets it accepts at, over TLS or not; they stay this object's own.</summary>
     public IReadOnlyList<Socket> Sockets(bool isSecure) => [.. _sockets.Where(s => s.IsSecure == isSecure).Select(s => s.Socket)];
 
@@ -86,7 +89,7 @@ internal sealed class Proxy : IDisposable
         var drained = Task.WhenAll(_loops.Select(loop => loop.DrainAsync(isHurried: true)));
         if (await Task.WhenAny(drained, Task.Delay(patience)) == drained)
             return;
-        _report($"stopping: {_loops.Sum(loop => loop.ClientCount)} connections did not finish within {patience.TotalSeconds:0} s and are closed");
+        _report($"stopping: {ClientCount} connections did not finish within {patience.TotalSeconds:0} s and are closed");
         foreach (var loop in _loops)
             loop.CloseAll();
         await drained;

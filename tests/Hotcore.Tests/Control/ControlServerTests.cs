@@ -29,6 +29,20 @@ public class ControlServerTests
     }
 
     [Fact]
+    public async Task Each_change_that_is_stored_is_answered_also_when_it_stops()
+    {
+        await using var control = new RunningControl();
+        using Socket client = control.Connect();
+        for (int i = 0; i < 100; i++) client.Send(Encoding.ASCII.GetBytes($"add d{i}.com 8080"));
+        Assert.StartsWith("ok ", RunningControl.Receive(client));
+
+        await control.Server.DisposeAsync();
+
+        for (int answered = 1; answered < control.Mappings.Snapshot.Count; answered++)
+            Assert.StartsWith("ok ", RunningControl.Receive(client));
+    }
+
+    [Fact]
     public async Task Mappings_are_added_listed_replaced_and_removed()
     {
         await using var control = new RunningControl();
