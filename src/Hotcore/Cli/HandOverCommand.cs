@@ -44,7 +44,9 @@ internal static class HandOverCommand
     /// <summary>What the process was started with, its own name left out.</summary>
     private static IReadOnlyList<string> ReadArguments(int processId)
     {
+        // Each has a zero behind it.
         string[] words = File.ReadAllText($"/proc/{processId}/cmdline", Encoding.UTF8).Split('\0');
+        if (words.Length < 2) throw new IOException($"process {processId} has ended");
         return [.. words[1..^1].Where(word => word != TakeOverOption), TakeOverOption];
     }
 

@@ -15,7 +15,7 @@ internal sealed class Followers : IDisposable
     private const string Taken = "taken";
 
     // Of one that is busy; one that hangs has nobody left to mislead.
-    private static readonly TimeSpan Patience = TimeSpan.FromMilliseconds(250);
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(1);
 
     private readonly List<HandoverLink> _links;
     private readonly Action<string> _log;

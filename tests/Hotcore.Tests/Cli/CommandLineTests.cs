@@ -149,6 +149,17 @@ public sealed class CommandLineTests : IAsyncLifetime
         Assert.Equal(RunAsGiven("help", "add"), RunAsGiven("add", "--help"));
     }
 
+    [Theory]
+    [InlineData(null, 2, "sudo systemctl reload hotcore")]
+    [InlineData("the main one", 2, "sudo systemctl reload hotcore")]
+    [InlineData("2147483647", 1, "the old one goes on")]
+    public void A_handover_without_a_process_that_hands_over_says_so(string? mainProcess, int exitCode, string error)
+    {
+        var said = RunWith(["hand-over"], false, name => name == "MAINPID" ? mainProcess : null);
+        Assert.Equal((exitCode, ""), (said.ExitCode, said.Output));
+        Assert.Contains(error, said.Error, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void Any_words_are_read_or_refused() => Cases.Check(GenerateWords, words =>
     {
