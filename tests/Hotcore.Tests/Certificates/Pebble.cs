@@ -49,6 +49,7 @@ internal sealed class Pebble : IAsyncDisposable
             "pebble",
             ["-strict", "-config", pebble._folder["pebble.json"], "-dnsserver", $"127.0.0.1:{dnsPort}"],
             "ACME directory available");
+        await UntilListeningAsync(directoryPort);
         pebble.Directory = new Uri($"https://127.0.0.1:{directoryPort}/dir");
         return pebble;
     }
@@ -97,6 +98,24 @@ internal sealed class Pebble : IAsyncDisposable
         };
         var document = new Dictionary<string, object> { ["pebble"] = pebble };
         File.WriteAllText(_folder["pebble.json"], JsonSerializer.Serialize(document));
+    }
+
+    /// <summary>It says that its directory is available a moment before it is.</summary>
+    private static async Task UntilListeningAsync(int port)
+    {
+        for (int tries = 1; ; tries++)
+        {
+            using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+            try
+            {
+                await socket.ConnectAsync(IPAddress.Loopback, port);
+                return;
+            }
+            catch (SocketException refused) when (refused.SocketErrorCode == SocketError.ConnectionRefused && tries < 500)
+            {
+                await Task.Delay(20);
+            }
+        }
     }
 
     private async Task RunAsync(string program, string[] arguments, string ready)
