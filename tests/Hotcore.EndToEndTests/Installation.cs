@@ -120,7 +120,7 @@ public class Installation : IAsyncLifetime
         }
         // Alive for longer than the watchdog waits: it is told so.
         var alive = await _debian.MainProcess();
-        await Task.Delay(TimeSpan.FromSeconds(8));
+        await _debian.UntilBeats(3);
         Assert.Equal(alive, await _debian.MainProcess());
     }
 
@@ -150,7 +150,7 @@ public class Installation : IAsyncLifetime
         await Wait.Until(() => !Directory.Exists(_debian[$"/proc/{first}"]), "the end of the first process");
         await _debian.ExpectApp();
         // Alive for longer than the watchdog waits: it is told so, by the second process, and then by a third.
-        await Task.Delay(TimeSpan.FromSeconds(8));
+        await _debian.UntilBeats(3);
         Assert.Equal(second, await _debian.MainProcess());
         await _debian.Shell("systemctl reload hotcore");
         var third = await _debian.MainProcess();

@@ -13,7 +13,6 @@ namespace Hotcore.Cli;
 internal static class HandOverCommand
 {
     private const string MainProcessVariable = "MAINPID";
-    private const string TakeOverOption = "--take-over";
 
     public static Command Create(Terminal terminal)
     {
@@ -47,7 +46,7 @@ internal static class HandOverCommand
         // Each has a zero behind it.
         string[] words = File.ReadAllText($"/proc/{processId}/cmdline", Encoding.UTF8).Split('\0');
         if (words.Length < 2) throw new IOException($"process {processId} has ended");
-        return [.. words[1..^1].Where(word => word != TakeOverOption), TakeOverOption];
+        return [.. words[1..^1].Where(word => word != ServeCommand.TakeOver), ServeCommand.TakeOver];
     }
 
     /// <summary>

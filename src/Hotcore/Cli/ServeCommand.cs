@@ -9,6 +9,9 @@ namespace Hotcore.Cli;
 /// <summary><c>hotcore serve</c></summary>
 internal static class ServeCommand
 {
+    /// <summary>The option by which it takes the place of another hotcore.</summary>
+    public const string TakeOver = "--take-over";
+
     public static Command Create(Terminal terminal)
     {
         var local = new Option<bool>("--local") { Description = "Local mode: for development on one's own machine" };
@@ -35,7 +38,7 @@ internal static class ServeCommand
         Option<int?> controlPort = CreatePortOption(
             "--control-port",
             $"The UDP port for messages, {ControlServer.DefaultPort} unless given; 0 for any that is free");
-        var takeOver = new Option<bool>("--take-over")
+        var takeOver = new Option<bool>(TakeOver)
         {
             Description = "Take the place of the hotcore that runs with the same data folder; no client notices",
         };

@@ -22,13 +22,11 @@ internal sealed class HandoverLink : IDisposable
     private const int PeerCredentials = 17;
     private const int CredentialBytes = 12;
 
-    private readonly Socket _socket;
-
     public HandoverLink(Socket connected)
     {
-        _socket = connected;
+        Socket = connected;
         Span<byte> credentials = stackalloc byte[CredentialBytes];
-        _socket.GetRawSocketOption(SocketLevel, PeerCredentials, credentials);
+        Socket.GetRawSocketOption(SocketLevel, PeerCredentials, credentials);
         ProcessId = MemoryMarshal.Read<int>(credentials);
     }
 
@@ -36,7 +34,7 @@ internal sealed class HandoverLink : IDisposable
     public int ProcessId { get; }
 
     /// <summary>The connection, for sending it to another process; it stays this object's own.</summary>
-    public Socket Socket => _socket;
+    public Socket Socket { get; }
 
     /// <summary>Connects with the hotcore that listens at <paramref name="path"/>.</summary>
     /// <exception cref="SocketException">Nobody listens.</exception>
@@ -78,7 +76,7 @@ internal sealed class HandoverLink : IDisposable
     /// <exception cref="EndOfStreamException">The other end is closed.</exception>
     /// <exception cref="IOException">It is broken, or takes nothing.</exception>
     public void Send(string message, params IEnumerable<Socket> sockets) => PassedDescriptors.Send(
-        (int)_socket.Handle, Encoding.UTF8.GetBytes(message), [.. sockets.Select(socket => (int)socket.Handle)]);
+        (int)Socket.Handle, Encoding.UTF8.GetBytes(message), [.. sockets.Select(socket => (int)socket.Handle)]);
 
     /// <summary>The next message, with the sockets that it brings, which are the caller's from now on.</summary>
     /// <param name="patience">How long to wait for it.</param>
@@ -87,8 +85,14 @@ internal sealed class HandoverLink : IDisposable
     public Task<(string Message, IReadOnlyList<Socket> Sockets)> ReceiveAsync(TimeSpan patience) =>
         Task.Run(() => Receive(patience));
 
+    /// <summary>The next message, where it is to bring nothing but words.</summary>
+    /// <exception cref="EndOfStreamException">The other end is closed.</exception>
+    /// <exception cref="IOException">It is broken, or silent for too long.</exception>
+    public Task<string> ReceiveTextAsync(TimeSpan patience) => Task.Run(() => ReceiveText(patience));
+
     /// <summary>The same, but the calling thread waits.</summary>
-    /// <exception cref="IOException">The other end is gone, or silent for too long.</exception>
+    /// <exception cref="EndOfStreamException">The other end is closed.</exception>
+    /// <exception cref="IOException">It is broken, or silent for too long.</exception>
     public string ReceiveText(TimeSpan patience)
     {
         (string message, IReadOnlyList<Socket> sockets) = Receive(patience);
@@ -96,17 +100,17 @@ internal sealed class HandoverLink : IDisposable
         return message;
     }
 
-    public void Dispose() => _socket.Dispose();
+    public void Dispose() => Socket.Dispose();
 
     private (string Message, IReadOnlyList<Socket> Sockets) Receive(TimeSpan patience)
     {
-        if (!_socket.Poll(patience, SelectMode.SelectRead))
+        if (!Socket.Poll(patience, SelectMode.SelectRead))
             throw new IOException($"process {ProcessId} said nothing for {patience.TotalSeconds:0} s");
         var buffer = new byte[MostBytes];
         var descriptors = new List<int>();
         try
         {
-            int length = PassedDescriptors.Receive((int)_socket.Handle, buffer, descriptors);
+            int length = PassedDescriptors.Receive((int)Socket.Handle, buffer, descriptors);
             if (length == 0) throw new EndOfStreamException($"process {ProcessId} ended, or gave up");
             return (Encoding.UTF8.GetString(buffer, 0, length), [.. descriptors.Select(Own)]);
         }

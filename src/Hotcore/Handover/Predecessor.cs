@@ -54,7 +54,7 @@ internal sealed class Predecessor : IDisposable
         try
         {
             _link.Send(SuccessorListener.Serving);
-            await _link.ReceiveAsync(Patience);
+            await _link.ReceiveTextAsync(Patience);
             log($"took over from process {ProcessId}, which finishes what it has");
         }
         catch (IOException failure)

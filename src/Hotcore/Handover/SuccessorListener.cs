@@ -10,7 +10,8 @@ namespace Hotcore.Handover;
 /// hotcore                                             successor
 ///   │ ◄──────────────── "take over" ──────────────────── │
 ///   │  lets go of one charge after another               │
-///   │ ───────────────── its estate ────────────────────► │  takes the files, takes messages, loads, listens
+///   │ ───────────────── its estate ────────────────────► │  takes the files, takes messages, loads, listens,
+///   │ ◄─────────── "loading", every second ───────────── │  and says meanwhile that it lives
 ///   │ ◄──────────────── "serving" ────────────────────── │
 ///   │  tells systemd who is the main process, stops      │
 ///   │  accepting                                         │
@@ -83,7 +84,8 @@ internal sealed class SuccessorListener : IAsyncDisposable
             try
             {
                 using var link = new HandoverLink(await _listening.AcceptAsync(_stopping.Token));
-                await ExpectAsync(link, TakeOver, AskPatience);
+                if (await link.ReceiveTextAsync(AskPatience) != TakeOver)
+                    throw new IOException($"process {link.ProcessId} says something else than '{TakeOver}'");
                 _isSuperseded = await HandOverAsync(link);
                 if (!_isSuperseded) continue;
                 await _leaveTo(link.ProcessId);
@@ -133,19 +135,12 @@ internal sealed class SuccessorListener : IAsyncDisposable
         long started = Environment.TickCount64;
         while (true)
         {
-            (string said, _) = await link.ReceiveAsync(SignOfLifePatience);
+            string said = await link.ReceiveTextAsync(SignOfLifePatience);
             if (said == Serving) return;
             if (said != Loading) throw new IOException($"process {link.ProcessId} says neither '{Loading}' nor '{Serving}'");
             if (Environment.TickCount64 - started > Patience.TotalMilliseconds)
                 throw new IOException($"process {link.ProcessId} does not serve after {Patience.TotalSeconds:0} s");
         }
-    }
-
-    private static async Task ExpectAsync(HandoverLink link, string word, TimeSpan patience)
-    {
-        (string said, IReadOnlyList<Socket> sockets) = await link.ReceiveAsync(patience);
-        foreach (Socket socket in sockets) socket.Dispose();
-        if (said != word) throw new IOException($"process {link.ProcessId} says something else than '{word}'");
     }
 
     /// <summary>Two in charge of one thing do more harm than one that is late: it is tried until it works.</summary>

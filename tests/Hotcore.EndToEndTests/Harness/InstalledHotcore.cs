@@ -46,6 +46,18 @@ public static class InstalledHotcore
         return finished.ExitCode == 0 ? finished.Output.Trim() : null;
     }
 
+    /// <summary>Waits until systemd has heard so many more times that the service is alive.</summary>
+    public static async Task UntilBeats(this BootedDebian debian, int count)
+    {
+        for (var (started, last) = (Environment.TickCount64, ""); count >= 0; await Task.Delay(100))
+        {
+            Assert.True(Environment.TickCount64 - started < 30_000, $"the service falls silent:\n{await debian.Journal()}");
+            var heard = await debian.Shell("systemctl show --property WatchdogTimestampMonotonic --value hotcore");
+            if (heard != last)
+                (last, count) = (heard, count - 1);
+        }
+    }
+
     /// <summary>Waits until the service answers, as some version.</summary>
     public static async Task UntilAnswers(this BootedDebian debian, string? version = null)
     {
