@@ -244,6 +244,9 @@ public sealed partial class RunningHotcore : IAsyncDisposable
 
     public bool IsRunning => !_process.HasExited;
 
+    /// <summary>Whether the process that this object knows as hotcore has handed over, and only finishes what it has.</summary>
+    public bool IsSuperseded => _process.Error.Contains("has taken over");
+
     public async ValueTask DisposeAsync()
     {
         var diedByItself = _isMeantToRun && _process.HasExited;
