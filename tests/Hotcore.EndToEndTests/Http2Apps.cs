@@ -130,4 +130,56 @@ public class Http2Apps(SharedHotcore shared) : HotcoreTest(shared)
         Assert.Equal(502, response.Status);
         Assert.Contains(domain, response.Text);
     }
+
+    /// <summary>Refused, or left out of a GOAWAY: the app did nothing with it (RFC 9113 8.7), so even a POST does no harm twice.</summary>
+    [Theory]
+    [InlineData("/refuse")]
+    [InlineData("/leave")]
+    public async Task A_request_without_a_body_that_an_HTTP_2_upstream_did_not_take_is_sent_again(string path)
+    {
+        await using var app = await RealApp.StartHttp2();
+        var domain = await Hotcore.AddNewDomain(app.Port);
+        await using var client = await Hotcore.Connect();
+
+        var response = await client.Exchange(
+            $"POST {path} HTTP/1.1\r\nHost: {domain}\r\nContent-Type: application/grpc\r\nContent-Length: 0\r\n\r\n");
+
+        Assert.Equal($"refused {path}", await app.ReadLine());
+        Assert.Equal(200, response.Status);
+    }
+
+    [Theory]
+    [InlineData("/refuse")]
+    [InlineData("/leave")]
+    public async Task A_body_that_an_HTTP_2_upstream_did_not_take_is_its_clients_to_send_again(string path)
+    {
+        await using var app = await RealApp.StartHttp2();
+        var domain = await Hotcore.AddNewDomain(app.Port);
+        await using var client = await Http2Client.Connect(Hotcore.Http);
+
+        var refused = await client.Request(domain, path, "POST", [("content-type", "application/grpc")], endStream: false);
+        Assert.Equal($"refused {path}", await app.ReadLine());
+        await client.Until(() => refused.IsOver, "the end of the stream");
+        var again = await client.Request(domain, path, "POST", [("content-type", "application/grpc")], endStream: false);
+        await client.SendBody(again, "hello"u8.ToArray());
+        await client.ReadAnswer(again);
+
+        Assert.Equal(Http2Error.RefusedStream, refused.Reset);
+        Assert.Equal(200, again.Status);
+    }
+
+    [Theory]
+    [InlineData("/refuse")]
+    [InlineData("/leave")]
+    public async Task A_body_that_an_HTTP_2_upstream_did_not_take_is_no_answer_over_HTTP_1_1(string path)
+    {
+        await using var app = await RealApp.StartHttp2();
+        var domain = await Hotcore.AddNewDomain(app.Port);
+        await using var client = await Hotcore.Connect();
+
+        var response = await client.Exchange(
+            $"POST {path} HTTP/1.1\r\nHost: {domain}\r\nContent-Type: application/grpc\r\nContent-Length: 5\r\n\r\nhello");
+
+        Assert.Equal(502, response.Status);
+    }
 }

@@ -12,6 +12,7 @@ namespace Hotcore.Proxying;
 internal abstract class Exchange
 {
     private Readiness? _hold;
+    private bool _isIdempotent;
 
     public RequestHead Request { get; } = new();
 
@@ -47,8 +48,11 @@ internal abstract class Exchange
     /// <summary>It is a gRPC call: its upstream speaks HTTP/2.</summary>
     public bool IsGrpc { get; private set; }
 
-    /// <summary>Sending it a second time does no harm, and all of it is at hand: idempotent (RFC 9110 9.2.2), without a body.</summary>
-    public bool MayBeSentAgain { get; private set; }
+    /// <summary>All of it is at hand still, and nothing of an answer has gone to the client.</summary>
+    public bool CanBeSentAgain { get; private set; }
+
+    /// <summary>The same, and a second time does no harm: it is idempotent (RFC 9110 9.2.2).</summary>
+    public bool MayBeSentAgain => CanBeSentAgain && _isIdempotent;
 
     /// <summary>The request's head is complete.</summary>
     public bool HasHead { get; private set; }
@@ -111,7 +115,7 @@ internal abstract class Exchange
     }
 
     /// <summary>Something of this upstream's answer has gone to the client already.</summary>
-    public void MayNotBeSentAgain() => MayBeSentAgain = false;
+    public void KeepToUpstream() => CanBeSentAgain = false;
 
     /// <summary>The wait for a port that refuses, which <see cref="Abandon"/> ends.</summary>
     public Readiness BeginHold(EventLoop loop) => _hold = new Readiness(loop);
@@ -142,7 +146,8 @@ internal abstract class Exchange
         Client = client;
         BeganAt = client.Connection.Loop.NowMilliseconds;
         Request.Clear();
-        (AnswersHead, WantsHtml, HasBody, WantsUpgrade, IsGrpc, MayBeSentAgain) = (false, false, false, false, false, false);
+        (AnswersHead, WantsHtml, HasBody, WantsUpgrade, IsGrpc) = (false, false, false, false, false);
+        (CanBeSentAgain, _isIdempotent) = (false, false);
         (HasHead, HasSentRequest, HasBegunAnswer, IsAbandoned) = (false, false, false, false);
         (Upstream, WebSocket, _hold) = (null, null, null);
     }
@@ -154,7 +159,8 @@ internal abstract class Exchange
         AnswersHead = Request.IsHead;
         HasBody = Request.HasBody;
         WantsUpgrade = Request.WantsUpgrade;
-        MayBeSentAgain = !HasBody && !WantsUpgrade && Request.IsIdempotent;
+        CanBeSentAgain = !HasBody && !WantsUpgrade;
+        _isIdempotent = Request.IsIdempotent;
         foreach (ref readonly var field in Request.Fields.Fields)
         {
             if (field.Known == KnownField.Accept)

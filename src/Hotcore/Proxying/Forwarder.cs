@@ -30,9 +30,10 @@ internal static class Forwarder
                 upstream.Break();
             var sending = SendRequestAsync(exchange, upstream); // 3
             var received = await ReceiveHeadAsync(exchange, upstream); // 4
-            if (received == HeadResult.Died && exchange.MayBeSentAgain && sends < MostSends && !exchange.IsAbandoned)
+            if (IsToBeSentAgain(exchange, received) && sends < MostSends)
             {
-                upstream.DistrustSiblings();
+                if (received == HeadResult.Died)
+                    upstream.DistrustSiblings();
                 await EndAsync(exchange, upstream, sending);
                 continue;
             }
@@ -40,6 +41,11 @@ internal static class Forwarder
             return await AnswerAsync(exchange, mapping, upstream, received, sending);
         }
     }
+
+    private static bool IsToBeSentAgain(Exchange exchange, HeadResult received) =>
+        !exchange.IsAbandoned
+        && ((received == HeadResult.Died && exchange.MayBeSentAgain)
+            || (received == HeadResult.Refused && exchange.CanBeSentAgain));
 
     /// <summary>Ends the exchange in the way that what was received calls for (5).</summary>
     private static LoopTask<bool> AnswerAsync(
@@ -50,9 +56,9 @@ internal static class Forwarder
             && (isSwitching ? exchange.WantsUpgrade && exchange.IsAgreed() : exchange.MayPass());
         if (received == HeadResult.Malformed || (received == HeadResult.Complete && !isFit))
             return FailAsync(exchange, ErrorPage.BadAnswer(mapping), upstream, sending);
-        if (received == HeadResult.CalledOff && exchange.TryPassReset(upstream.ResetCode))
+        if (received is HeadResult.CalledOff or HeadResult.Refused && exchange.TryPassReset(upstream.ResetCode))
             return EndCalledOffAsync(exchange, upstream, sending);
-        if (received is HeadResult.Died or HeadResult.CalledOff)
+        if (received is HeadResult.Died or HeadResult.CalledOff or HeadResult.Refused)
             return FailAsync(exchange, ErrorPage.NoAnswer(mapping), upstream, sending);
         return isSwitching
             ? TunnelAsync(exchange, upstream, sending)
@@ -87,7 +93,7 @@ internal static class Forwarder
             var received = await upstream.ReceiveHeadAsync(exchange);
             if (received != HeadResult.Complete || !exchange.Response.IsInterim || exchange.Response.Status == 101)
                 return received;
-            exchange.MayNotBeSentAgain();
+            exchange.KeepToUpstream();
             if (!await exchange.SendInterimAsync())
                 return HeadResult.Died;
             await exchange.Loop.Events.YieldAsync(); // There is no end to how many an upstream may send.

@@ -13,6 +13,9 @@ internal enum HeadResult
     /// <summary>The upstream ended before a byte of an answer: an app on its way out, a kept-alive connection that died.</summary>
     Died,
 
+    /// <summary>The app did nothing with the request, and says so (RFC 9113 8.7): an app on its way out, or with enough to do.</summary>
+    Refused,
+
     /// <summary>What came is not an answer, or only part of one.</summary>
     Malformed,
 

@@ -4,6 +4,8 @@ It does what other servers do not let one do, and prints what other servers do n
 
     /hints      103 with two fields, then 200
     /reset/N    RST_STREAM with the error code N, before any answer
+    /refuse     RST_STREAM with REFUSED_STREAM to the first of such requests, an answer to the others
+    /leave      GOAWAY that leaves the first of such requests out, an answer to the others
     /body/N     the status N, and content that looks like another answer, whether that status may have content or not
     /early      content before any head
     /much       200 and 10 MB, as the windows allow; `full N` when the stream N finds no window left
@@ -19,6 +21,9 @@ import h2.connection
 import h2.events
 
 
+first = {"/refuse", "/leave"}
+
+
 def tell(*words):
     """One write a line: several connections may have something to tell at once."""
     sys.stdout.write(" ".join(map(str, words)) + "\n")
@@ -31,6 +36,7 @@ class Connection:
         self.h2 = h2.connection.H2Connection(h2.config.H2Configuration(client_side=False, header_encoding="utf-8"))
         self.requests = {}
         self.unsent = {}
+        self.refused = set()
 
     def serve(self):
         self.h2.initiate_connection()
@@ -62,12 +68,23 @@ class Connection:
         return dict(self.requests[stream])[":path"]
 
     def begin(self, stream):
-        if self.path(stream).startswith("/reset/"):
+        if self.path(stream) in first:
+            self.refuse(stream)
+        elif self.path(stream).startswith("/reset/"):
             self.h2.reset_stream(stream, int(self.path(stream).rsplit("/", 1)[1]))
         elif self.path(stream) == "/hints":
             self.h2.send_headers(stream, [(":status", "103"), ("link", "</style.css>; rel=preload"), ("x-hint", "one")])
         elif self.path(stream) == "/wait":
             tell("begun", self.path(stream))
+
+    def refuse(self, stream):
+        first.remove(self.path(stream))
+        self.refused.add(stream)
+        tell("refused", self.path(stream))
+        if self.path(stream) == "/refuse":
+            self.h2.reset_stream(stream, 7)
+        else:
+            self.send_raw(7, 0, 0, (stream - 2 if stream > 2 else 0).to_bytes(4, "big") + bytes(4))
 
     def send_more(self, stream):
         while self.unsent[stream] and (window := self.h2.local_flow_control_window(stream)) > 0:
@@ -85,6 +102,8 @@ class Connection:
         self.peer.sendall(len(payload).to_bytes(3, "big") + bytes([kind, flags]) + stream.to_bytes(4, "big") + payload)
 
     def answer(self, stream):
+        if stream in self.refused:
+            return None
         if self.path(stream) == "/much":
             self.unsent[stream] = 10_000_000
             self.h2.send_headers(stream, [(":status", "200")])
@@ -95,10 +114,10 @@ class Connection:
             self.h2.send_headers(stream, [(":status", self.path(stream).rsplit("/", 1)[1])])
             return self.send_raw(0, 1, stream, b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nforged")
         if self.path(stream).startswith(("/wait", "/reset/")):
-            return
+            return None
         fields = "".join(f"{name}: {value}\n" for name, value in self.requests[stream])
         self.h2.send_headers(stream, [(":status", "200"), ("content-type", "text/plain")])
-        self.h2.send_data(stream, fields.encode(), end_stream=True)
+        return self.h2.send_data(stream, fields.encode(), end_stream=True)
 
 
 listener = socket.create_server(("127.0.0.1", int(sys.argv[1])), backlog=512)

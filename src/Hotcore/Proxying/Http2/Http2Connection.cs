@@ -202,7 +202,7 @@ internal sealed class Http2Connection
     public void BreakStreams()
     {
         foreach (var stream in _streams.Values.ToArray())
-            stream.ReceiveReset(ErrorCode.RefusedStream);
+            stream.EndWithConnection();
     }
 
     /// <summary>A frame came for a stream that is closed, or was never open.</summary>

@@ -66,6 +66,9 @@ internal sealed class Http2Stream
     /// <summary>Why the peer ended it.</summary>
     public ErrorCode ResetCode { get; private set; }
 
+    /// <summary>Nobody ended it: its connection did.</summary>
+    public bool HasLostConnection { get; private set; }
+
     /// <summary>What the peer sent contradicts itself: the body must not pass for a whole one.</summary>
     public bool IsFaulty { get; private set; }
 
@@ -80,7 +83,7 @@ internal sealed class Http2Stream
     {
         (_connection, Id, Owner, SendWindow, HasBegun) = (connection, id, owner, sendWindow, hasBegun);
         ResetCode = ErrorCode.InternalError;
-        (RemoteHasEnded, LocalHasEnded, IsReset, IsFaulty, HasTurn) = (false, false, false, false, false);
+        (RemoteHasEnded, LocalHasEnded, IsReset, IsFaulty, HasLostConnection, HasTurn) = (false, false, false, false, false, false);
         (_received.IsSet, _sendable.IsSet) = (false, false);
         _window = connection.NewStreamWindow();
         (TakesContent, _expectedBytes) = (hasBegun, -1);
@@ -221,10 +224,18 @@ internal sealed class Http2Stream
         Owner.StreamBroke();
     }
 
-    /// <summary>The peer ended it, or the connection is gone.</summary>
+    /// <summary>The peer ended it.</summary>
     public void ReceiveReset(ErrorCode error)
     {
         ResetCode = error;
+        Break();
+        Owner.StreamBroke();
+    }
+
+    /// <summary>The connection is gone, and nobody can say how far the peer got.</summary>
+    public void EndWithConnection()
+    {
+        HasLostConnection = true;
         Break();
         Owner.StreamBroke();
     }

@@ -17,6 +17,7 @@ internal sealed class Http2Upstream : Upstream, IHttp2StreamOwner
     private readonly Readiness _headReceived;
     private byte[]? _linesInUse;
     private Exchange? _exchange;
+    private bool _hasHead;
     private bool _hasFinalHead;
     private bool _isClosed;
 
@@ -36,7 +37,7 @@ internal sealed class Http2Upstream : Upstream, IHttp2StreamOwner
 
     /// <summary>That nothing was done, and all may be tried again, cannot be said any more once the app has answered.</summary>
     public override ErrorCode ResetCode =>
-        _hasFinalHead && Stream.ResetCode == ErrorCode.RefusedStream ? ErrorCode.InternalError : Stream.ResetCode;
+        _hasHead && Stream.ResetCode == ErrorCode.RefusedStream ? ErrorCode.InternalError : Stream.ResetCode;
 
     private BufferPool Buffers => Stream.Connection.Connection.Loop.Buffers;
 
@@ -123,7 +124,7 @@ internal sealed class Http2Upstream : Upstream, IHttp2StreamOwner
         var kept = Buffers.RentCopy(lines);
         head.Fields.Attach(kept, 0);
         _heads.Enqueue((head, kept));
-        _hasFinalHead = !head.IsInterim;
+        (_hasHead, _hasFinalHead) = (true, !head.IsInterim);
         if (_hasFinalHead)
             Stream.BeginContent(head.Framing == BodyFraming.Length ? head.ContentLength : head.Framing == BodyFraming.None ? 0 : -1);
         if (endsStream)
@@ -131,13 +132,11 @@ internal sealed class Http2Upstream : Upstream, IHttp2StreamOwner
         _headReceived.Signal();
     }
 
-    /// <summary>
-    /// Refused or gone before it answered, which is as with a connection that died; or called off by the app. What the app got
-    /// wrong is no answer.
-    /// </summary>
+    /// <summary>What the app got wrong is no answer.</summary>
     private HeadResult ResultOfReset() =>
         Stream.IsFaulty ? HeadResult.Malformed
-        : Stream.ResetCode is ErrorCode.RefusedStream ? HeadResult.Died
+        : Stream.HasLostConnection ? HeadResult.Died
+        : ResetCode == ErrorCode.RefusedStream ? HeadResult.Refused
         : HeadResult.CalledOff;
 
     private int EncodeRequest(byte[] scratch)
