@@ -33,6 +33,18 @@ internal static class Authority
         return hostLength > 0 && authority[hostLength - 1] != '.';
     }
 
+    /// <summary>Whether two authorities are the same for a scheme: a port that goes without saying may be said (RFC 9110 4.2.3).</summary>
+    public static bool AreSame(ReadOnlySpan<byte> one, ReadOnlySpan<byte> other, bool isHttps) =>
+        Ascii.EqualsIgnoreCase(WithoutDefaultPort(one, isHttps), WithoutDefaultPort(other, isHttps));
+
+    private static ReadOnlySpan<byte> WithoutDefaultPort(ReadOnlySpan<byte> authority, bool isHttps)
+    {
+        var port = isHttps ? ":443"u8 : ":80"u8;
+        return authority.EndsWith(port) ? authority[..^port.Length]
+            : authority.EndsWith(":"u8) ? authority[..^1]
+            : authority;
+    }
+
     private static int EndOfName(ReadOnlySpan<byte> authority)
     {
         var end = authority.IndexOfAnyExcept(NameBytes);

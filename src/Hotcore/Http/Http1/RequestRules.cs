@@ -84,7 +84,7 @@ internal static class RequestRules
         if (!Authority.TryParse(authority, out var hostLength))
             return BadHost;
         // RFC 9112 3.2.2 lets the target win; two different hosts in one request are refused here all the same.
-        if (head.AuthorityLength > 0 && !Ascii.EqualsIgnoreCase(authority, head.Authority))
+        if (head.AuthorityLength > 0 && !Authority.AreSame(authority, head.Authority, isHttps: scheme == 8))
             return BadHost;
         (head.AuthorityStart, head.AuthorityLength, head.HostLength) = (head.TargetStart + scheme, authority.Length, hostLength);
         var skipped = scheme + authority.Length;

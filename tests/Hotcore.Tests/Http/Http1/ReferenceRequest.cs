@@ -40,7 +40,9 @@ internal static partial class ReferenceRequest
         var absolute = Absolute().Match(target);
         var authority = absolute.Groups[1].Value;
         return absolute.Success && IsAuthority(authority)
-            && (host is null || host.Equals(authority, StringComparison.OrdinalIgnoreCase));
+            && (host is null || Bare(host).Equals(Bare(authority), StringComparison.OrdinalIgnoreCase));
+
+        string Bare(string one) => Regex.Replace(one, $":({(absolute.Groups[0].Value[4] == ':' ? 80 : 443)})?$", "");
     }
 
     private static bool IsAuthority(string text)

@@ -171,6 +171,9 @@ public sealed class RequestParserTests
     [InlineData("GET http://a.com HTTP/1.1\r\nHost: a.com\r\n\r\n", "/")]
     [InlineData("GET http://a.com?y HTTP/1.1\r\nHost: a.com\r\n\r\n", "?y")]
     [InlineData("OPTIONS http://a.com HTTP/1.1\r\nHost: a.com\r\n\r\n", "*")]
+    [InlineData("GET http://a.com:80/x HTTP/1.1\r\nHost: a.com\r\n\r\n", "/x")]
+    [InlineData("GET http://a.com/x HTTP/1.1\r\nHost: a.com:80\r\n\r\n", "/x")]
+    [InlineData("GET https://a.com:/x HTTP/1.1\r\nHost: a.com:443\r\n\r\n", "/x")]
     [InlineData("OPTIONS * HTTP/1.1\r\nHost: a.com\r\n\r\n", "*")]
     public void An_absolute_target_becomes_what_the_app_expects(string text, string target) =>
         Assert.Equal(("a.com", target), (ParsedRequest.Parse(text).Host, ParsedRequest.Parse(text).Target));
