@@ -97,6 +97,9 @@ internal sealed class CertificateRenewal : ICertificateOrigin, IAsyncDisposable
         return Task.WhenAll(begun);
     }
 
+    /// <summary>Completes when all that is under way has ended, which for a domain may be a moment after it is settled.</summary>
+    internal Task WhenIdle() => Task.WhenAll(_domains.Values.Select(renewal => renewal.Running));
+
     /// <summary>Breaks off all that is under way, and returns when it has ended.</summary>
     public async ValueTask DisposeAsync()
     {
@@ -105,8 +108,7 @@ internal sealed class CertificateRenewal : ICertificateOrigin, IAsyncDisposable
             _stopping.Cancel();
             foreach (DomainRenewal renewal in _domains.Values) renewal.Drop();
         }
-        IEnumerable<Task> running = _domains.Values.Select(renewal => renewal.Running);
-        await Task.WhenAll([_deciding, .. running, .. _brokenOff.Values]).ConfigureAwait(false);
+        await Task.WhenAll([_deciding, WhenIdle(), .. _brokenOff.Values]).ConfigureAwait(false);
         _stopping.Dispose();
         _wakening.Dispose();
         _parts.Authority.Dispose();

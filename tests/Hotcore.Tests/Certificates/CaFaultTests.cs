@@ -84,7 +84,7 @@ public sealed class CaFaultTests : IDisposable
             AssertValid(await SettleAsync(running, Good));
             Assert.Equal(CertificateCondition.Failed, running.Renewal.StateOf(Bad).Condition);
             _clock.Advance(TimeSpan.FromMinutes(1));
-            await running.Renewal.DecideAsync();
+            await running.DecideAsync();
             AssertValid(running.Renewal.StateOf(Bad));
             Assert.Null(running.Renewal.StateOf(Bad).Failure);
         }
@@ -143,7 +143,7 @@ public sealed class CaFaultTests : IDisposable
         await using RunningRenewal again = Run();
         await AssertPausedAsync(again);
         _clock.Advance(TimeSpan.FromHours(1));
-        await again.Renewal.DecideAsync();
+        await again.DecideAsync();
         AssertValid(again.Renewal.StateOf(Good));
     }
 
@@ -164,7 +164,7 @@ public sealed class CaFaultTests : IDisposable
         Assert.Equal((next, next), (asked.NextTry, other.NextTry));
         _ca.Tamper = (_, right) => right;
         _clock.Advance(TimeSpan.FromHours(6));
-        await running.Renewal.DecideAsync();
+        await running.DecideAsync();
         AssertValid(running.Renewal.StateOf(Bad));
         AssertValid(running.Renewal.StateOf(Good));
     }
@@ -192,7 +192,7 @@ public sealed class CaFaultTests : IDisposable
         await using RunningRenewal again = Run(mapped: [Bad]);
         await again.Renewal.LoadAsync();
         again.Renewal.Begin();
-        await again.Renewal.DecideAsync();
+        await again.DecideAsync();
         CertificateState state = again.Renewal.StateOf(Bad);
         Assert.Equal((CertificateCondition.Failed, nextTry), (state.Condition, state.NextTry));
         Assert.Equal(requests, _ca.Requests.Count);
@@ -226,11 +226,12 @@ public sealed class CaFaultTests : IDisposable
     {
         await using RunningRenewal running = Run();
         await SettleAsync(running, Good);
+        await running.Renewal.WhenIdle();
         running.Renewal.Forget(Good);
         Assert.Equal(CertificateState.None, running.Renewal.StateOf(Good));
         int requests = _ca.Requests.Count;
         _clock.Advance(TimeSpan.FromDays(80));
-        await running.Renewal.DecideAsync();
+        await running.DecideAsync();
         Assert.Equal(requests, _ca.Requests.Count);
         Assert.True(File.Exists(running.Store.PathOf(Good)));
         _clock.Advance(TimeSpan.FromDays(-70));

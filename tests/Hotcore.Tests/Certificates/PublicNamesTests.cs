@@ -66,7 +66,7 @@ public sealed class PublicNamesTests : IDisposable
             await running.Renewal.WhenSettled(Private);
             AssertNone(running);
             _clock.Advance(TimeSpan.FromDays(1));
-            await running.Renewal.DecideAsync();
+            await running.DecideAsync();
             AssertNone(running);
         }
         await using RunningRenewal again = Run(isPublic: true, Private);
@@ -118,13 +118,13 @@ public sealed class PublicNamesTests : IDisposable
             new CertificateState(CertificateCondition.Valid, placed.NotAfter), running.Renewal.StateOf(Private));
 
         _clock.Advance(TimeSpan.FromDays(80));
-        await running.Renewal.DecideAsync();
+        await running.DecideAsync();
         CertificateState late = running.Renewal.StateOf(Private);
         Assert.Equal(CertificateCondition.Valid, late.Condition);
         Assert.Contains("no public CA certifies", late.Failure, StringComparison.Ordinal);
 
         _clock.Advance(TimeSpan.FromDays(20));
-        await running.Renewal.DecideAsync();
+        await running.DecideAsync();
         CertificateState ended = running.Renewal.StateOf(Private);
         Assert.Equal((CertificateCondition.Failed, null), (ended.Condition, ended.NextTry));
         Assert.Empty(_ca.Requests);

@@ -46,10 +46,10 @@ public sealed class RenewalInformationTests : IDisposable
         await RenewalScheduleTests.StartAsync(again);
         Assert.Equal(picked, again.Renewal.StateOf(Domain).NextRenewal);
         _clock.Advance(picked.Value - _clock.GetUtcNow() - TimeSpan.FromSeconds(1));
-        await again.Renewal.DecideAsync();
+        await again.DecideAsync();
         Assert.Equal([null], _ca.Replaced);
         _clock.Advance(TimeSpan.FromSeconds(1));
-        await again.Renewal.DecideAsync();
+        await again.DecideAsync();
         Assert.Equal([null, asked], _ca.Replaced);
     }
 
@@ -64,7 +64,7 @@ public sealed class RenewalInformationTests : IDisposable
             ? Window(_clock.GetUtcNow().AddDays(-2), _clock.GetUtcNow().AddDays(-1), "https://ca.example/why")
             : Window(_clock.GetUtcNow().AddDays(20), _clock.GetUtcNow().AddDays(21));
         _clock.Advance(TimeSpan.FromHours(6));
-        await running.Renewal.DecideAsync();
+        await running.DecideAsync();
         Assert.NotEqual(first.Serial, running.Store.Load(Domain)!.Serial);
         Assert.Contains(_log.All, line => line.Contains("https://ca.example/why", StringComparison.Ordinal));
     }
@@ -78,7 +78,7 @@ public sealed class RenewalInformationTests : IDisposable
         _ca.Tamper = (request, right) => request.Path == "/orders" && _ca.Replaced.Last() is not null
             ? FakeCa.Problem(409, "alreadyReplaced", "once is enough")
             : right;
-        await running.Renewal.DecideAsync();
+        await running.DecideAsync();
         Assert.Equal(3, _ca.Replaced.Count);
         Assert.Null(_ca.Replaced.Last());
         Assert.Equal(2, running.Published[Domain].Count);
@@ -103,10 +103,10 @@ public sealed class RenewalInformationTests : IDisposable
         await RenewalScheduleTests.StartAsync(running);
         Assert.Equal(1, asked);
         _clock.Advance(TimeSpan.FromHours(hours * 0.89));
-        await running.Renewal.DecideAsync();
+        await running.DecideAsync();
         Assert.Equal(1, asked);
         _clock.Advance(TimeSpan.FromHours(hours * 0.11));
-        await running.Renewal.DecideAsync();
+        await running.DecideAsync();
         Assert.Equal(2, asked);
     }
 

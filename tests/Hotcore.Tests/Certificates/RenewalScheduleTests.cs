@@ -89,10 +89,10 @@ public sealed class RenewalScheduleTests : IDisposable
         Assert.Equal(CertificateCondition.Failed, running.Renewal.StateOf(Domain).Condition);
         _ca.Tamper = (_, right) => right;
         _clock.Advance(TimeSpan.FromDays(-3650));
-        await running.Renewal.DecideAsync();
+        await running.DecideAsync();
         Assert.Equal(CertificateCondition.Valid, running.Renewal.StateOf(Domain).Condition);
         _clock.Advance(TimeSpan.FromDays(400));
-        await running.Renewal.DecideAsync();
+        await running.DecideAsync();
         Assert.Equal(CertificateCondition.Valid, running.Renewal.StateOf(Domain).Condition);
     }
 
@@ -123,7 +123,7 @@ public sealed class RenewalScheduleTests : IDisposable
         await StartAsync(running);
         StoredCertificate placed = Make(Domain);
         await File.WriteAllBytesAsync(running.Store.PathOf(Domain), placed.Pem);
-        await running.Renewal.DecideAsync();
+        await running.DecideAsync();
         Assert.Equal(CertificateCondition.Valid, running.Renewal.StateOf(Domain).Condition);
         Assert.Equal(placed.Serial, Assert.Single(running.Published[Domain]).Serial);
         Assert.Null(running.Renewal.StateOf(Domain).Failure);
@@ -142,7 +142,7 @@ public sealed class RenewalScheduleTests : IDisposable
         Assert.Equal(CertificateCondition.Valid, again.Renewal.StateOf(other).Condition);
         again.Refuse = _ => false;
         _clock.Advance(TimeSpan.FromMinutes(1));
-        await again.Renewal.DecideAsync();
+        await again.DecideAsync();
         Assert.Equal(CertificateCondition.Valid, again.Renewal.StateOf(Domain).Condition);
         Assert.Single(again.Published[Domain]);
     }
@@ -202,7 +202,7 @@ public sealed class RenewalScheduleTests : IDisposable
     internal static async Task StartAsync(RunningRenewal running)
     {
         await running.Renewal.LoadAsync();
-        await running.Renewal.DecideAsync();
+        await running.DecideAsync();
     }
 
     private StoredCertificate Make(DomainName domain) =>
@@ -224,7 +224,7 @@ public sealed class RenewalScheduleTests : IDisposable
         while (_clock.GetUtcNow() < end)
         {
             _clock.Advance(step);
-            await running.Renewal.DecideAsync();
+            await running.DecideAsync();
             foreach (DomainName domain in domains)
             {
                 CertificateState state = running.Renewal.StateOf(domain);

@@ -49,6 +49,13 @@ internal sealed class RunningRenewal : IAsyncDisposable
             ? domain
             : throw new ArgumentException(error, nameof(text));
 
+    /// <summary>Begins what is due, once nothing is under way: what runs is not begun again, however near its end it is.</summary>
+    public async Task DecideAsync()
+    {
+        await Renewal.WhenIdle();
+        await Renewal.DecideAsync();
+    }
+
     public async ValueTask DisposeAsync()
     {
         await Renewal.DisposeAsync();
