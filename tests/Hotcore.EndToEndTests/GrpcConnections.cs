@@ -69,7 +69,7 @@ public class GrpcConnections(SharedHotcore shared) : HotcoreTest(shared)
     [Fact]
     public async Task An_app_that_restarts_between_calls_is_found_again()
     {
-        var port = RealApp.FreePort();
+        var port = FreePort.Take();
         var domain = await Hotcore.AddNewDomain(port);
         using var channel = GrpcClient.Open(Hotcore, domain);
         var client = new Talker.TalkerClient(channel);
@@ -85,7 +85,7 @@ public class GrpcConnections(SharedHotcore shared) : HotcoreTest(shared)
     [Fact]
     public async Task A_call_waits_for_an_app_that_is_being_restarted()
     {
-        var port = RealApp.FreePort();
+        var port = FreePort.Take();
         var domain = await Hotcore.AddNewDomain(port);
         using var channel = GrpcClient.Open(Hotcore, domain);
         var client = new Talker.TalkerClient(channel);

@@ -285,8 +285,8 @@ public sealed class HandoverOfServer : IDisposable
         await using var hotcore = await RunningHotcore.Start(new StartOptions
         {
             Acme = pebble.Acme,
-            HttpPort = RealApp.FreePort(),
-            HttpsPort = RealApp.FreePort(),
+            HttpPort = FreePort.Take(),
+            HttpsPort = FreePort.Take(),
         });
         await using var app = TestUpstream.Repeating();
         await pebble.Start(hotcore);

@@ -238,7 +238,7 @@ public class Http2Matrix(SharedHotcore shared) : HotcoreTest(shared)
     [MemberData(nameof(Pair.All), MemberType = typeof(Pair))]
     public async Task A_request_waits_for_a_port_that_refuses_for_a_moment(ClientKind client, UpstreamKind upstream)
     {
-        var port = RealApp.FreePort();
+        var port = FreePort.Take();
         var domain = await Hotcore.AddNewDomain(port);
         var contentType = upstream == UpstreamKind.Http2 ? "application/grpc" : "text/plain";
         await using var scripted = ScriptedClient.For(Hotcore, client, domain, contentType);

@@ -15,8 +15,8 @@ public class KilledDuringIssuance
         {
             Acme = pebble.Acme,
             // pebble must find it again after each restart.
-            HttpPort = RealApp.FreePort(),
-            HttpsPort = RealApp.FreePort(),
+            HttpPort = FreePort.Take(),
+            HttpsPort = FreePort.Take(),
         });
         await using var app = TestUpstream.Repeating();
         await pebble.Start(hotcore);

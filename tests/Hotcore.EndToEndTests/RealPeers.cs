@@ -177,7 +177,7 @@ public class RestartUnderLoad(SharedHotcore shared) : HotcoreTest(shared)
     [InlineData("node")]
     public async Task No_client_sees_an_app_restart(string kind)
     {
-        var port = RealApp.FreePort();
+        var port = FreePort.Take();
         var app = await Start(kind, port);
         var domain = await Hotcore.AddNewDomain(port);
         using var enough = new CancellationTokenSource();

@@ -21,6 +21,7 @@ internal sealed class MemoryReturn : IDisposable
     private readonly Timer _timer;
     private long _collectedBytes;
     private long _leastBytes = Environment.WorkingSet;
+    private long _returnedBytes;
 
     /// <summary><paramref name="readLetGoBytes"/> is a sum that only grows, read on the thread pool.</summary>
     public MemoryReturn(Func<long> readLetGoBytes)
@@ -47,15 +48,18 @@ internal sealed class MemoryReturn : IDisposable
     }
 
     /// <summary>
-    /// When the process has grown by much since it was smallest, and that much is free: free alone is also what was returned
-    /// before, and growth alone may be in use.
+    /// When much more is free than had been returned, or when the process has grown by much since it was smallest and that much
+    /// is free: what is free may have been returned before, and growth alone may be in use.
     /// </summary>
     private void TrimWhatOpenSslFreed()
     {
+        var freeBytes = NativeHeap.FreeBytes;
         _leastBytes = Math.Min(_leastBytes, Environment.WorkingSet);
-        if (Environment.WorkingSet - _leastBytes < WorthTrimmingBytes || NativeHeap.FreeBytes < WorthTrimmingBytes)
+        _returnedBytes = Math.Min(_returnedBytes, freeBytes);
+        var hasGrown = Environment.WorkingSet - _leastBytes >= WorthTrimmingBytes && freeBytes >= WorthTrimmingBytes;
+        if (!hasGrown && freeBytes - _returnedBytes < WorthTrimmingBytes)
             return;
         NativeHeap.ReturnFreePages();
-        _leastBytes = Environment.WorkingSet;
+        (_leastBytes, _returnedBytes) = (Environment.WorkingSet, NativeHeap.FreeBytes);
     }
 }

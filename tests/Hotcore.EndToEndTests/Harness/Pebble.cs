@@ -13,8 +13,8 @@ namespace Hotcore.EndToEndTests.Harness;
 public sealed partial class Pebble : IAsyncDisposable
 {
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("hotcore-pebble-");
-    private readonly int _port = RealApp.FreePort();
-    private readonly int _managementPort = RealApp.FreePort();
+    private readonly int _port = FreePort.Take();
+    private readonly int _managementPort = FreePort.Take();
     private ChildProcess? _pebble;
     private ChildProcess? _dns;
 
@@ -38,10 +38,10 @@ public sealed partial class Pebble : IAsyncDisposable
     /// <summary>Starts it, the two challenge kinds looked for at these ports.</summary>
     public async Task Start(int httpPort, int tlsPort, int validSeconds = 90 * 86_400)
     {
-        var dnsPort = RealApp.FreePort();
+        var dnsPort = FreePort.Take();
         _dns = ChildProcess.Start("pebble-challtestsrv",
         [
-            "-dns01", $"127.0.0.1:{dnsPort}", "-management", $"127.0.0.1:{RealApp.FreePort()}",
+            "-dns01", $"127.0.0.1:{dnsPort}", "-management", $"127.0.0.1:{FreePort.Take()}",
             "-http01", "", "-https01", "", "-tlsalpn01", "", "-defaultIPv4", "127.0.0.1", "-defaultIPv6", "",
         ]);
         var tlsFile = Path.Combine(_folder.FullName, "tls.pem");
@@ -62,7 +62,11 @@ public sealed partial class Pebble : IAsyncDisposable
         _pebble = ChildProcess.Start(
             "pebble", ["-config", configuration, "-dnsserver", $"127.0.0.1:{dnsPort}", "-strict"],
             new Dictionary<string, string> { ["PEBBLE_WFE_NONCEREJECT"] = "20", ["PEBBLE_VA_NOSLEEP"] = "1" });
-        Root = X509Certificate2.CreateFromPem(await AskUntilItAnswers("roots/0"));
+        Root = X509Certificate2.CreateFromPem(await AskUntilItAnswers($"https://127.0.0.1:{_managementPort}/roots/0"));
+        await AskUntilItAnswers(Acme.Url);
+        // It answers over TCP as it does over UDP.
+        await Wait.Until(() => _dns.HasExited || RealApp.Answers(dnsPort), "a DNS to listen");
+        Assert.False(_dns.HasExited, $"pebble-challtestsrv did not start: {_dns.Error}");
     }
 
     /// <summary>Starts it for a hotcore that runs.</summary>
@@ -88,7 +92,7 @@ public sealed partial class Pebble : IAsyncDisposable
     [GeneratedRegex(@"There are now (\d+) accounts in memory")]
     private static partial Regex AccountCount();
 
-    private async Task<string> AskUntilItAnswers(string path)
+    private async Task<string> AskUntilItAnswers(string url)
     {
         using var handler = new SocketsHttpHandler();
         handler.SslOptions.RemoteCertificateValidationCallback = (_, _, _, _) => true;
@@ -97,7 +101,7 @@ public sealed partial class Pebble : IAsyncDisposable
         {
             try
             {
-                return await client.GetStringAsync($"https://127.0.0.1:{_managementPort}/{path}");
+                return await client.GetStringAsync(url);
             }
             catch (HttpRequestException notYet) when (notYet.InnerException is SocketException && DateTime.UtcNow < deadline)
             {

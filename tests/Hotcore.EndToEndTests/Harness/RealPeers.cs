@@ -33,7 +33,7 @@ public sealed class RealApp : IAsyncDisposable
     /// <summary>`python3 -m http.server` over a folder: HTTP/1.0, as simple as servers get.</summary>
     public static async Task<RealApp> StartPythonFileServer(string folder)
     {
-        var port = FreePort();
+        var port = FreePort.Take();
         var process = ChildProcess.Start(
             "python3", ["-m", "http.server", port.ToString(), "--bind", "127.0.0.1", "--directory", folder]);
         return await UntilItListens(process, port);
@@ -44,7 +44,7 @@ public sealed class RealApp : IAsyncDisposable
     /// </summary>
     public static async Task<RealApp> StartNginx(Action<DirectoryInfo>? prepare = null)
     {
-        var port = FreePort();
+        var port = FreePort.Take();
         var folder = Directory.CreateTempSubdirectory("hotcore-nginx-");
         folder.CreateSubdirectory("files");
         prepare?.Invoke(folder);
@@ -88,28 +88,6 @@ public sealed class RealApp : IAsyncDisposable
         _folder?.Delete(recursive: true);
     }
 
-    /// <summary>
-    /// A port for a program that cannot choose one itself. Below the range that the kernel takes free ports from, so
-    /// that no other socket of the tests gets it while the program is being restarted.
-    /// </summary>
-    public static int FreePort()
-    {
-        for (; ; )
-        {
-            var port = Random.Shared.Next(15_000, 30_000);
-            using var probe = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
-            try
-            {
-                probe.Bind(new IPEndPoint(IPAddress.Loopback, port));
-                return port;
-            }
-            catch (SocketException)
-            {
-                // Taken: the next one.
-            }
-        }
-    }
-
     private static async Task<RealApp> StartScript(string program, string[] arguments)
     {
         var process = ChildProcess.Start(program, arguments);
@@ -128,7 +106,8 @@ public sealed class RealApp : IAsyncDisposable
         return new InvalidOperationException($"a server did not start: {process.Error}");
     }
 
-    private static bool Answers(int port)
+    /// <summary>Whether something listens there.</summary>
+    public static bool Answers(int port)
     {
         using var probe = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
         try
