@@ -97,9 +97,9 @@ public class HoldingWhileAPortRefuses(SharedHotcore shared) : HotcoreTest(shared
     }
 
     [Fact]
-    public async Task A_held_request_follows_its_domain_to_a_new_port_or_ends_with_502()
+    public async Task A_held_request_follows_its_domain_to_a_new_port()
     {
-        // Mapping anew is the usual end of a deployment. A request that waits may stay with its port; it is answered.
+        // Mapping anew is the usual end of a deployment.
         await using var old = TestUpstream.RepeatingLater();
         await using var now = TestUpstream.Repeating();
         var domain = await Hotcore.AddNewDomain(old.Port);
@@ -109,7 +109,20 @@ public class HoldingWhileAPortRefuses(SharedHotcore shared) : HotcoreTest(shared
         await Hotcore.Add(domain, now.Port);
 
         Assert.Equal("GET /new", (await Hotcore.Get(domain, "/new")).Text);
-        Assert.True((await held).Status is 200 or 502);
+        Assert.Equal("GET /held", (await held).Text);
+    }
+
+    [Fact]
+    public async Task A_held_request_of_a_domain_that_is_removed_is_told_so()
+    {
+        await using var upstream = TestUpstream.RepeatingLater();
+        var domain = await Hotcore.AddNewDomain(upstream.Port);
+        var held = Hotcore.Get(domain, "/held");
+        await Wait.ToSeeThatNothingHappens();
+
+        Assert.Equal($"ok {domain}", await Hotcore.Control($"remove {domain}"));
+
+        Assert.Equal(404, (await held).Status);
     }
 
     [Fact]

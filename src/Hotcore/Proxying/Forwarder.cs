@@ -25,7 +25,7 @@ internal static class Forwarder
         {
             exchange.Upstream = await exchange.Loop.Upstreams.TakeAsync(mapping, exchange); // 2
             if (exchange.Upstream is not { } upstream)
-                return await exchange.AnswerAsync(ErrorPage.NothingAnswers(mapping));
+                return await AnswerWithoutUpstreamAsync(exchange, mapping);
             if (exchange.IsAbandoned)
                 upstream.Break();
             var sending = SendRequestAsync(exchange, upstream); // 3
@@ -40,6 +40,15 @@ internal static class Forwarder
 
             return await AnswerAsync(exchange, mapping, upstream, received, sending);
         }
+    }
+
+    /// <summary>Nothing answers at the port; if the domain leads elsewhere by now, the request begins anew.</summary>
+    private static LoopTask<bool> AnswerWithoutUpstreamAsync(Exchange exchange, Mapping mapping)
+    {
+        var router = exchange.Loop.Router;
+        return exchange.IsAbandoned || router.IsInForce(mapping)
+            ? exchange.AnswerAsync(ErrorPage.NothingAnswers(mapping))
+            : router.ServeAsync(exchange);
     }
 
     private static bool IsToBeSentAgain(Exchange exchange, HeadResult received) =>

@@ -27,6 +27,9 @@ internal sealed class Router(MappingTable mappings, HttpChallenges? challenges, 
             : Forwarder.ForwardAsync(exchange, mapping);
     }
 
+    /// <summary>Whether its domain leads where <paramref name="mapping"/> says still.</summary>
+    public bool IsInForce(Mapping mapping) => ReferenceEquals(mappings.Snapshot.Find(mapping.DomainBytes), mapping);
+
     /// <summary>The answer to a CA that validates a domain over plain HTTP (RFC 8555 8.3); it comes before everything else.</summary>
     private OwnAnswer? FindChallenge(RequestHead request)
     {

@@ -13,8 +13,8 @@ internal sealed class UpstreamPool(ProxyLoop owner, EventLoop loop, PortActivity
     private IdleSweep? _sweep;
 
     /// <summary>
-    /// A connection for one exchange, which owns it then; null when nothing answers at the mapping's port, or when
-    /// <paramref name="exchange"/> was abandoned while it waited.
+    /// A connection for one exchange, which owns it then; null when nothing answers at the mapping's port, or when, while it
+    /// waited, <paramref name="exchange"/> was abandoned or its domain was mapped elsewhere.
     /// </summary>
     public LoopTask<Upstream?> TakeAsync(Mapping mapping, Exchange exchange)
     {
@@ -48,7 +48,7 @@ internal sealed class UpstreamPool(ProxyLoop owner, EventLoop loop, PortActivity
         if (await port.OpenAsync(exchange) is { } opened)
             return opened;
         return IsWorthWaitingFor(mapping) && !exchange.IsAbandoned
-            ? await port.WaitForAnswerAsync(exchange, exchange.BeganAt + Timeouts.Hold)
+            ? await port.WaitForAnswerAsync(exchange, mapping, exchange.BeganAt + Timeouts.Hold)
             : null;
     }
 

@@ -1,4 +1,5 @@
 using Hotcore.Loops;
+using Hotcore.Mappings;
 using Hotcore.Proxying.Http1;
 using Hotcore.Proxying.Http2;
 
@@ -15,7 +16,7 @@ internal sealed class UpstreamPort(int number, ProxyLoop owner, EventLoop loop, 
     private readonly LinkedList<Http1Upstream> _idle = new();
     private readonly List<Http2UpstreamConnection> _http2 = [];
     private readonly List<Readiness> _awaitingHttp2 = [];
-    private readonly List<Readiness> _waiting = [];
+    private readonly List<(Readiness Wait, Mapping Mapping)> _waiting = [];
     private bool _prefersIPv6;
     private bool _isProbing;
     private bool _isOpeningHttp2;
@@ -148,20 +149,20 @@ internal sealed class UpstreamPort(int number, ProxyLoop owner, EventLoop loop, 
 
     /// <summary>
     /// Waits until the port answers, or until <paramref name="until"/> on the loop's clock. All who wait share one probe. An
-    /// exchange that is abandoned waits no more.
+    /// exchange that is abandoned waits no more, nor does one whose domain leads elsewhere.
     /// </summary>
-    public async LoopTask<Upstream?> WaitForAnswerAsync(Exchange exchange, long until)
+    public async LoopTask<Upstream?> WaitForAnswerAsync(Exchange exchange, Mapping mapping, long until)
     {
         var wait = exchange.BeginHold(loop);
         while (loop.NowMilliseconds < until)
         {
             wait.IsSet = false;
-            _waiting.Add(wait);
+            _waiting.Add((wait, mapping));
             if (!_isProbing)
                 ProbeAsync().RunDetached(loop.Report);
             var result = await wait.WaitAsync(until - loop.NowMilliseconds);
-            _waiting.Remove(wait);
-            if (result != WaitResult.Ready)
+            _waiting.Remove((wait, mapping));
+            if (result != WaitResult.Ready || !owner.Router.IsInForce(mapping))
                 return null;
             if ((exchange.IsGrpc ? TakeStream() : (Upstream?)TakeIdle(surelyAlive: false)) is { } kept)
                 return kept;
@@ -182,16 +183,25 @@ internal sealed class UpstreamPort(int number, ProxyLoop owner, EventLoop loop, 
             {
                 pause.IsSet = false;
                 await pause.WaitAsync(Timeouts.Probe);
+                WakeWhere(mapping => !owner.Router.IsInForce(mapping));
                 if (_waiting.Count == 0 || await ConnectAsync() is not { } connection)
                     continue;
                 Return(new Http1Upstream(this, connection));
-                foreach (var wait in _waiting.ToArray())
-                    wait.Signal();
+                WakeWhere(_ => true);
             }
         }
         finally
         {
             _isProbing = false;
+        }
+    }
+
+    private void WakeWhere(Predicate<Mapping> isMeant)
+    {
+        foreach (var (wait, mapping) in _waiting.ToArray())
+        {
+            if (isMeant(mapping))
+                wait.Signal();
         }
     }
 
