@@ -28,6 +28,7 @@ internal sealed class Daemon : IAsyncDisposable
 
     private readonly DaemonOptions _options;
     private readonly TimeProvider _clock = TimeProvider.System;
+    private MappingPreview? _preview;
     private Predecessor? _predecessor;
     private DataFolderLock? _folder;
     private EventLog? _log;
@@ -84,7 +85,7 @@ internal sealed class Daemon : IAsyncDisposable
         var daemon = new Daemon(options);
         try
         {
-            if (options.TakesOver) daemon._predecessor = await Predecessor.AskAsync(options.Paths.Handover);
+            if (options.TakesOver) await daemon.AskToHandOverAsync();
             daemon._folder = DataFolderLock.Take(options.Paths);
             daemon.OpenLog(logEcho);
             daemon.LoadMappings();
@@ -164,6 +165,13 @@ internal sealed class Daemon : IAsyncDisposable
     private static void RequestStop(TaskCompletionSource stop, PosixSignalContext signal) =>
         signal.Cancel = stop.TrySetResult();
 
+    /// <summary>Everything that can be done before is: from here until messages are taken, nobody answers them.</summary>
+    private async Task AskToHandOverAsync()
+    {
+        _preview = MappingPreview.Read(_options.Paths.DataFolder);
+        _predecessor = await Predecessor.AskAsync(_options.Paths.Handover);
+    }
+
     private void OpenLog(TextWriter? echo)
     {
         _log = new EventLog(_options.Paths.Log, _clock, echo);
@@ -175,7 +183,8 @@ internal sealed class Daemon : IAsyncDisposable
     {
         try
         {
-            _mappings = MappingTable.Open(_options.Paths.DataFolder, _clock, _log!.Write);
+            _mappings = MappingTable.Open(_options.Paths.DataFolder, _clock, _log!.Write, preview: _preview);
+            _preview = null;
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {

@@ -39,7 +39,7 @@ internal sealed class MappingFile : IDisposable
         _clock = clock;
         _log = log;
         _writeAndFlush = writeAndFlush ?? WriteToDisk;
-        _path = Path.Combine(folder, "mappings");
+        _path = PathIn(folder);
         Loaded = MappingSnapshot.Empty;
     }
 
@@ -48,17 +48,25 @@ internal sealed class MappingFile : IDisposable
 
     private string NewPath => _path + ".new";
 
+    /// <summary>Where a folder has it.</summary>
+    public static string PathIn(string folder) => Path.Combine(folder, "mappings");
+
     /// <summary>
     /// Opens the file of a folder, or begins one. A torn end is cut off; a damaged file is set aside whole, and its
     /// whole lines go into a fresh one. Where the disk refuses that, it is tried again before the first commit.
     /// </summary>
+    /// <param name="folder">The folder.</param>
+    /// <param name="clock">For the name of what is set aside.</param>
+    /// <param name="log">Takes what is wrong with it.</param>
+    /// <param name="writeAndFlush">How it is written; null for to the disk.</param>
+    /// <param name="preview">What is known of it already.</param>
     /// <exception cref="IOException">The file cannot be read at all.</exception>
     /// <exception cref="UnauthorizedAccessException">The file belongs to someone else.</exception>
     public static MappingFile Open(
-        string folder, TimeProvider clock, Action<string> log, WriteAndFlush? writeAndFlush = null)
+        string folder, TimeProvider clock, Action<string> log, WriteAndFlush? writeAndFlush = null, MappingPreview? preview = null)
     {
         var file = new MappingFile(folder, clock, log, writeAndFlush);
-        file.Load();
+        file.Load(preview);
         return file;
     }
 
@@ -111,12 +119,12 @@ internal sealed class MappingFile : IDisposable
         RandomAccess.FlushToDisk(file);
     }
 
-    private void Load()
+    private void Load(MappingPreview? preview)
     {
         // A crash between setting a damaged file aside and putting the new one in its place leaves the new one, whole.
         if (!Path.Exists(_path) && File.Exists(NewPath)) File.Move(NewPath, _path);
         bool isNew = !Path.Exists(_path);
-        _mustRewrite = isNew || !TryRead();
+        _mustRewrite = isNew || !TryRead(preview);
         if (!_mustRewrite) return;
         try
         {
@@ -129,17 +137,15 @@ internal sealed class MappingFile : IDisposable
     }
 
     /// <summary>Takes in the file; false when it has to be written anew.</summary>
-    private bool TryRead()
+    private bool TryRead(MappingPreview? preview)
     {
-        MappingFileReader reader;
         if (Directory.Exists(_path))
         {
             _log($"{_path} is a folder, not a file: it is set aside");
             _isDamaged = true;
             return false;
         }
-        using (FileStream stream = File.OpenRead(_path)) reader = MappingFileReader.Read(stream);
-        Loaded = MappingSnapshot.Create(reader.Mappings);
+        MappingFileReader reader = Read(preview);
         _length = reader.WholeLength;
         _lines = reader.Lines;
         _isDamaged = reader.IsDamaged;
@@ -153,6 +159,22 @@ internal sealed class MappingFile : IDisposable
         _file = File.OpenHandle(_path, FileMode.Open, FileAccess.ReadWrite, FileShare.Read);
         File.SetUnixFileMode(_file, OwnerOnly);
         return reader.TornLength == 0 || CutBack();
+    }
+
+    private MappingFileReader Read(MappingPreview? preview)
+    {
+        using FileStream stream = File.OpenRead(_path);
+        MappingFileReader reader;
+        if (preview is not null && preview.IsStartOf(stream))
+        {
+            reader = MappingFileReader.ReadBehind(preview, stream);
+            Loaded = preview.Snapshot.With(reader.Changes);
+            return reader;
+        }
+        stream.Position = 0;
+        reader = MappingFileReader.Read(stream);
+        Loaded = MappingSnapshot.Create(reader.Mappings);
+        return reader;
     }
 
     /// <summary>Takes an unfinished append off the file; where that fails, it is written anew later.</summary>

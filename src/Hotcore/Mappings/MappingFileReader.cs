@@ -9,6 +9,7 @@ namespace Hotcore.Mappings;
 internal sealed class MappingFileReader
 {
     private readonly Dictionary<DomainName, Mapping> _mappings = [];
+    private readonly List<MappingChange>? _changes;
     private readonly byte[] _line = new byte[MappingLine.MaxBytes];
     private int _lineLength;
     private bool _lineTooLong;
@@ -17,8 +18,17 @@ internal sealed class MappingFileReader
     {
     }
 
-    /// <summary>What the whole lines add up to.</summary>
+    private MappingFileReader(MappingPreview before)
+    {
+        (WholeLength, Lines) = (before.WholeLength, before.Lines);
+        _changes = [];
+    }
+
+    /// <summary>What the whole lines add up to, where all were read.</summary>
     public IReadOnlyCollection<Mapping> Mappings => _mappings.Values;
+
+    /// <summary>What the whole lines change, in their order, where reading went on behind a preview.</summary>
+    public IReadOnlyList<MappingChange> Changes => _changes ?? [];
 
     /// <summary>Bytes up to and with the last line end: where the next line goes.</summary>
     public long WholeLength { get; private set; }
@@ -38,21 +48,26 @@ internal sealed class MappingFileReader
     public bool IsDamaged => DamagedLines > 0 || ReadError is not null;
 
     /// <summary>Reads a stream to its end. Throws nothing for what it finds, nor for a disk that fails.</summary>
-    public static MappingFileReader Read(Stream file)
+    public static MappingFileReader Read(Stream file) => new MappingFileReader().ReadToEnd(file);
+
+    /// <summary>The same for a file that begins with <paramref name="before"/>, up to which the stream was read.</summary>
+    public static MappingFileReader ReadBehind(MappingPreview before, Stream file) =>
+        new MappingFileReader(before).ReadToEnd(file);
+
+    private MappingFileReader ReadToEnd(Stream file)
     {
-        var reader = new MappingFileReader();
         var buffer = new byte[64 * 1024];
         try
         {
             int read;
-            while ((read = file.Read(buffer)) > 0) reader.Take(buffer.AsSpan(0, read));
+            while ((read = file.Read(buffer)) > 0) Take(buffer.AsSpan(0, read));
         }
         catch (IOException failure)
         {
-            reader.ReadError = failure.Message;
+            ReadError = failure.Message;
         }
-        reader.JudgeEnd();
-        return reader;
+        JudgeEnd();
+        return this;
     }
 
     /// <summary>
@@ -99,8 +114,7 @@ internal sealed class MappingFileReader
         else if (!_lineTooLong && MappingLine.TryParse(line, out MappingChange change))
         {
             Lines++;
-            if (change.Mapping is null) _mappings.Remove(change.Domain);
-            else _mappings[change.Domain] = change.Mapping;
+            Apply(change);
             // A file that begins with a mapping has lost its header.
             if (isFirst) DamagedLines++;
         }
@@ -110,5 +124,12 @@ internal sealed class MappingFileReader
         }
         _lineLength = 0;
         _lineTooLong = false;
+    }
+
+    private void Apply(MappingChange change)
+    {
+        if (_changes is not null) _changes.Add(change);
+        else if (change.Mapping is null) _mappings.Remove(change.Domain);
+        else _mappings[change.Domain] = change.Mapping;
     }
 }

@@ -11,7 +11,7 @@ internal sealed class MappingTable : IDisposable
     // Some megabytes at most; a queue this long means that the disk hangs.
     private const int MaxWaiting = 20_000;
 
-    private readonly Func<MappingFile> _open;
+    private readonly Func<MappingPreview?, MappingFile> _open;
     private readonly TimeProvider _clock;
     private readonly Action<string> _log;
     private readonly Thread _committer;
@@ -23,10 +23,10 @@ internal sealed class MappingTable : IDisposable
     private bool _isStopping;
     private volatile MappingSnapshot _snapshot;
 
-    private MappingTable(Func<MappingFile> open, TimeProvider clock, Action<string> log)
+    private MappingTable(Func<MappingPreview?, MappingFile> open, MappingPreview? preview, TimeProvider clock, Action<string> log)
     {
         _open = open;
-        _file = open();
+        _file = open(preview);
         _clock = clock;
         _log = log;
         _snapshot = _file.Loaded;
@@ -40,12 +40,14 @@ internal sealed class MappingTable : IDisposable
     /// <summary>All mappings as of the last commit. Every access may see a newer one: take it once a request.</summary>
     public MappingSnapshot Snapshot => _snapshot;
 
-    /// <summary>Loads the mappings of a folder, which exists and is the caller's alone.</summary>
+    /// <summary>
+    /// Loads the mappings of a folder, which exists and is the caller's alone; faster where a preview of the file holds most of it.
+    /// </summary>
     /// <exception cref="IOException">The folder cannot be written to, or the file not be read at all.</exception>
     /// <exception cref="UnauthorizedAccessException">Likewise, for want of rights.</exception>
     public static MappingTable Open(
-        string folder, TimeProvider clock, Action<string> log, WriteAndFlush? writeAndFlush = null) =>
-        new(() => MappingFile.Open(folder, clock, log, writeAndFlush), clock, log);
+        string folder, TimeProvider clock, Action<string> log, WriteAndFlush? writeAndFlush = null, MappingPreview? preview = null) =>
+        new(known => MappingFile.Open(folder, clock, log, writeAndFlush, known), preview, clock, log);
 
     /// <summary>
     /// Maps a domain, or maps it anew. Completes when that is durable and <see cref="Snapshot"/> shows it; fails
@@ -80,7 +82,7 @@ internal sealed class MappingTable : IDisposable
         {
             if (_lettingGo is null) return;
             if (!_lettingGo.Task.IsCompleted) throw new InvalidOperationException("the file is not let go of yet");
-            _file = _open();
+            _file = _open(null);
             _snapshot = _file.Loaded;
             _lettingGo = null;
             _arrived.Set();
