@@ -1,6 +1,8 @@
 using System.Net;
+using System.Net.NetworkInformation;
 using System.Net.Sockets;
 using System.Text;
+using Hotcore.Loops;
 using Hotcore.Mappings;
 using Xunit;
 
@@ -31,7 +33,7 @@ public class ControlServerTests
     [Fact]
     public async Task Each_change_that_is_stored_is_answered_also_when_it_stops()
     {
-        await using var control = new RunningControl();
+        await using var control = new RunningControl(answerPatience: RunningLoop.Limit);
         using Socket client = control.Connect();
         for (int i = 0; i < 100; i++) client.Send(Encoding.ASCII.GetBytes($"add d{i}.com 8080"));
         Assert.StartsWith("ok ", RunningControl.Receive(client));
@@ -244,6 +246,9 @@ public class ControlServerTests
     {
         int port;
         await using (var control = new RunningControl()) port = control.Port;
+        // Not at once: a process that another test starts right now has the sockets open until its program begins.
+        var machine = IPGlobalProperties.GetIPGlobalProperties();
+        Assert.True(SpinWait.SpinUntil(() => machine.GetActiveUdpListeners().All(bound => bound.Port != port), RunningLoop.Limit));
         // Longer than any test run: it is the refusal that ends it.
         Assert.Null(new ControlClient(port, TimeSpan.FromHours(1)).Ask("check"));
     }
