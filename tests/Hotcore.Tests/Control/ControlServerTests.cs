@@ -163,10 +163,8 @@ public class ControlServerTests
     [Fact]
     public async Task Status_tells_what_runs_and_what_each_app_does()
     {
-        using var app = new TcpListener(IPAddress.Loopback, 0);
-        app.Start();
-        int port = ((IPEndPoint)app.LocalEndpoint).Port;
         await using var control = new RunningControl();
+        using TcpListener app = AppListener.Open(control.Port, out int port);
         control.Ask($"add up.com {port}");
         control.Ask("add down.com 1");
         Assert.StartsWith(
