@@ -29,14 +29,16 @@ public sealed class PebbleTests : IDisposable
     [Fact]
     public async Task Fifty_domains_added_at_once_get_certificates_by_http()
     {
-        await using Pebble pebble = await Pebble.StartAsync(_servers.HttpPort, Pebble.FreePort(), NinetyDays);
+        using var closed = new ClosedPort();
+        await using Pebble pebble = await Pebble.StartAsync(_servers.HttpPort, closed.Number, NinetyDays);
         await ObtainFiftyAsync(pebble);
     }
 
     [Fact]
     public async Task Fifty_domains_added_at_once_get_certificates_by_tls_where_port_80_is_closed()
     {
-        await using Pebble pebble = await Pebble.StartAsync(Pebble.FreePort(), _servers.TlsPort, NinetyDays);
+        using var closed = new ClosedPort();
+        await using Pebble pebble = await Pebble.StartAsync(closed.Number, _servers.TlsPort, NinetyDays);
         await ObtainFiftyAsync(pebble);
     }
 
