@@ -65,8 +65,8 @@ public sealed class DaemonTests : IDisposable
     [Fact]
     public async Task A_server_serves_a_name_that_no_public_ca_certifies_over_plain_HTTP_and_says_why()
     {
-        using var app = new TestUpstream(_ => "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nplain");
         await using Daemon daemon = await StartServerAsync();
+        using TestUpstream app = StartApp(daemon);
         Assert.Equal($"ok app.internal {app.Port}", Ask(daemon, $"add app.internal {app.Port}"));
         AwaitAnswer(daemon, "status app.internal", "certificate none made");
         AwaitAnswer(daemon, "status app.internal", "because no public CA certifies app.internal");
@@ -97,6 +97,14 @@ public sealed class DaemonTests : IDisposable
 
     private static string? Ask(Daemon daemon, string message) =>
         new ControlClient(daemon.ControlEndPoints[0].Port, TimeSpan.FromSeconds(20)).Ask(message);
+
+    /// <summary>An app on another port than the control port: what is free for TCP may be hotcore's for UDP, and is refused as an app's.</summary>
+    private static TestUpstream StartApp(Daemon daemon)
+    {
+        var app = new TestUpstream(_ => "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nplain");
+        if (app.Port != daemon.ControlEndPoints[0].Port) return app;
+        using (app) return StartApp(daemon); // Held meanwhile, so that it is not drawn again.
+    }
 
     private static void AwaitAnswer(Daemon daemon, string message, string words) =>
         Assert.True(SpinWait.SpinUntil(

@@ -16,7 +16,7 @@ internal sealed class ControlServer : IAsyncDisposable
     /// <summary>The port that programs and the command line expect.</summary>
     public const int DefaultPort = 40608;
 
-    private static readonly TimeSpan AnswerPatience = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan UsualAnswerPatience = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan PauseAfterFailure = TimeSpan.FromMilliseconds(50);
 
     private readonly MappingTable _mappings;
@@ -26,6 +26,7 @@ internal sealed class ControlServer : IAsyncDisposable
     private readonly Action<string> _log;
     private readonly PortOwners _owners;
     private readonly IReadOnlyList<Socket> _sockets;
+    private readonly TimeSpan _answerPatience;
     private CancellationTokenSource _pausing = new();
     private Task[] _receiving = [];
     private volatile bool _isStopping;
@@ -39,6 +40,7 @@ internal sealed class ControlServer : IAsyncDisposable
     /// <param name="isOwnPort">Whether the proxy itself listens on a port. Asked from any thread.</param>
     /// <param name="clock">Tells how old the knowledge of senders is.</param>
     /// <param name="log">Takes a line for every accepted change and every fault.</param>
+    /// <param name="answerPatience">How long it waits, when it stops, for changes that are under way; a second by default.</param>
     public ControlServer(
         IReadOnlyList<Socket> sockets,
         MappingTable mappings,
@@ -46,13 +48,15 @@ internal sealed class ControlServer : IAsyncDisposable
         string version,
         Func<int, bool> isOwnPort,
         TimeProvider clock,
-        Action<string> log)
+        Action<string> log,
+        TimeSpan? answerPatience = null)
     {
         _mappings = mappings;
         _status = status;
         _version = version;
         _isOwnPort = isOwnPort;
         _log = log;
+        _answerPatience = answerPatience ?? UsualAnswerPatience;
         _owners = new PortOwners(clock);
         _sockets = sockets;
         EndPoints = [.. _sockets.Select(socket => (IPEndPoint)socket.LocalEndPoint!)];
@@ -92,7 +96,7 @@ internal sealed class ControlServer : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         if (_isStopping) return;
-        await Task.WhenAny(PauseAsync(), Task.Delay(AnswerPatience));
+        await Task.WhenAny(PauseAsync(), Task.Delay(_answerPatience));
         _isStopping = true;
         foreach (Socket socket in _sockets) socket.Dispose();
         await Task.WhenAll(_receiving);

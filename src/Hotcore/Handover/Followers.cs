@@ -15,13 +15,17 @@ internal sealed class Followers : IDisposable
     private const string Taken = "taken";
 
     // Of one that is busy; one that hangs has nobody left to mislead.
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan UsualPatience = TimeSpan.FromSeconds(1);
 
     private readonly List<HandoverLink> _links;
     private readonly Action<string> _log;
+    private readonly TimeSpan _patience;
 
-    public Followers(IEnumerable<Socket> sockets, Action<string> log) =>
-        (_links, _log) = ([.. sockets.Select(socket => new HandoverLink(socket))], log);
+    /// <param name="sockets">Of the links to them; from now on this object's own.</param>
+    /// <param name="log">Takes a line for each that is given up.</param>
+    /// <param name="patience">How long one may take over a message; a second by default.</param>
+    public Followers(IEnumerable<Socket> sockets, Action<string> log, TimeSpan? patience = null) =>
+        (_links, _log, _patience) = ([.. sockets.Select(socket => new HandoverLink(socket))], log, patience ?? UsualPatience);
 
     /// <summary>For whoever tells them next.</summary>
     public IReadOnlyList<Socket> Sockets => [.. _links.Select(link => link.Socket)];
@@ -36,7 +40,7 @@ internal sealed class Followers : IDisposable
             foreach (MappingChange change in some) MappingLine.Write(lines, change);
             string message = Encoding.ASCII.GetString(lines.WrittenSpan);
             Try(link => link.Send(message));
-            Try(link => link.ReceiveText(Patience));
+            Try(link => link.ReceiveText(_patience));
         }
     }
 

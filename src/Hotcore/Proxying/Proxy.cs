@@ -17,12 +17,15 @@ internal sealed class Proxy : IDisposable
     private readonly MemoryReturn _memoryReturn;
     private readonly Action<string> _report;
 
-    /// <summary>Makes and starts the loops; nothing listens yet. <paramref name="report"/> is called on loops and must not block.</summary>
-    public Proxy(Router router, int loops, Action<string> report)
+    /// <summary>
+    /// Makes and starts the loops; nothing listens yet. <paramref name="report"/> is called on loops and must not block.
+    /// <paramref name="goingAwayMilliseconds"/> is for WebSockets at a stop.
+    /// </summary>
+    public Proxy(Router router, int loops, Action<string> report, long goingAwayMilliseconds = Timeouts.GoingAway)
     {
         _report = report;
         var activity = new PortActivity();
-        _loops = [.. Enumerable.Range(0, loops).Select(n => new ProxyLoop(n, router, activity, _budget, report))];
+        _loops = [.. Enumerable.Range(0, loops).Select(n => new ProxyLoop(n, router, activity, _budget, report, goingAwayMilliseconds))];
         foreach (var loop in _loops)
             loop.Start();
         _memoryReturn = new MemoryReturn(() => _loops.Sum(loop => loop.Events.Buffers.LetGoBytes));

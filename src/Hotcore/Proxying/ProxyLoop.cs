@@ -18,13 +18,16 @@ internal sealed class ProxyLoop : IDisposable
     private readonly TaskCompletionSource _drained = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly ClientBudget _budget;
     private readonly GoingAwayDeadline _goingAway;
+    private readonly long _goingAwayMilliseconds;
     private int _clientCount;
 
-    public ProxyLoop(int number, Router router, PortActivity activity, ClientBudget budget, Action<string> report)
+    public ProxyLoop(
+        int number, Router router, PortActivity activity, ClientBudget budget, Action<string> report, long goingAwayMilliseconds)
     {
         Router = router;
         _budget = budget;
         _goingAway = new GoingAwayDeadline(this);
+        _goingAwayMilliseconds = goingAwayMilliseconds;
         Events = new EventLoop(report);
         Upstreams = new UpstreamPool(this, Events, activity);
         Http1Exchanges = new ExchangePool<Http1Exchange>(Events, () => new Http1Exchange());
@@ -144,7 +147,7 @@ internal sealed class ProxyLoop : IDisposable
     {
         foreach (var client in _clients.ToArray())
             client.GoAway();
-        Events.Timers.Set(_goingAway, Events.NowMilliseconds + Timeouts.GoingAway);
+        Events.Timers.Set(_goingAway, Events.NowMilliseconds + _goingAwayMilliseconds);
     });
 
     /// <summary>Any thread but the loop's own: ends the loop and waits for its thread.</summary>

@@ -17,6 +17,8 @@ internal sealed class Pebble : IAsyncDisposable
 {
     private static readonly ConcurrentDictionary<int, Process> Children = [];
 
+    private static int _portCount = Random.Shared.Next();
+
     private readonly TemporaryFolder _folder = new();
     private readonly List<Process> _processes = [];
 
@@ -36,7 +38,7 @@ internal sealed class Pebble : IAsyncDisposable
     public static async Task<Pebble> StartAsync(int httpPort, int tlsPort, TimeSpan validity)
     {
         var pebble = new Pebble();
-        int dnsPort = FreePort(), directoryPort = FreePort();
+        int dnsPort = TakePort(), directoryPort = TakePort();
         await pebble.RunAsync(
             "pebble-challtestsrv",
             [
@@ -52,14 +54,6 @@ internal sealed class Pebble : IAsyncDisposable
         await UntilListeningAsync(directoryPort);
         pebble.Directory = new Uri($"https://127.0.0.1:{directoryPort}/dir");
         return pebble;
-    }
-
-    /// <summary>A port that was free a moment ago, for a program that cannot choose one.</summary>
-    public static int FreePort()
-    {
-        using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
-        socket.Bind(new IPEndPoint(IPAddress.Loopback, 0));
-        return ((IPEndPoint)socket.LocalEndPoint!).Port;
     }
 
     public async ValueTask DisposeAsync()
@@ -98,6 +92,33 @@ internal sealed class Pebble : IAsyncDisposable
         };
         var document = new Dictionary<string, object> { ["pebble"] = pebble };
         File.WriteAllText(_folder["pebble.json"], JsonSerializer.Serialize(document));
+    }
+
+    /// <summary>
+    /// A port for a program that cannot choose one, given to nobody else: below those that the kernel chooses, and counted from
+    /// another one in each run of the tests.
+    /// </summary>
+    private static int TakePort()
+    {
+        while (true)
+        {
+            var port = 5_000 + (int)((uint)Interlocked.Increment(ref _portCount) % 5_000);
+            if (CanBind(port, SocketType.Stream, ProtocolType.Tcp) && CanBind(port, SocketType.Dgram, ProtocolType.Udp)) return port;
+        }
+    }
+
+    private static bool CanBind(int port, SocketType type, ProtocolType protocol)
+    {
+        using var socket = new Socket(AddressFamily.InterNetwork, type, protocol);
+        try
+        {
+            socket.Bind(new IPEndPoint(IPAddress.Loopback, port));
+            return true;
+        }
+        catch (SocketException)
+        {
+            return false;
+        }
     }
 
     /// <summary>It says that its directory is available a moment before it is.</summary>

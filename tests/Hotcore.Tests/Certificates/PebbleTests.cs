@@ -29,37 +29,39 @@ public sealed class PebbleTests : IDisposable
     [Fact]
     public async Task Fifty_domains_added_at_once_get_certificates_by_http()
     {
-        await using Pebble pebble = await Pebble.StartAsync(_servers.HttpPort, Pebble.FreePort(), NinetyDays);
+        using var closed = new ClosedPort();
+        await using Pebble pebble = await Pebble.StartAsync(_servers.HttpPort, closed.Number, NinetyDays);
         await ObtainFiftyAsync(pebble);
     }
 
     [Fact]
     public async Task Fifty_domains_added_at_once_get_certificates_by_tls_where_port_80_is_closed()
     {
-        await using Pebble pebble = await Pebble.StartAsync(Pebble.FreePort(), _servers.TlsPort, NinetyDays);
+        using var closed = new ClosedPort();
+        await using Pebble pebble = await Pebble.StartAsync(closed.Number, _servers.TlsPort, NinetyDays);
         await ObtainFiftyAsync(pebble);
     }
 
     [Fact]
     public async Task Short_lived_certificates_are_renewed_by_themselves_before_they_end()
     {
-        var lifetime = TimeSpan.FromSeconds(12);
+        var lifetime = TimeSpan.FromSeconds(30); // The third that is left to a renewal has to do on a busy machine.
         await using Pebble pebble = await Pebble.StartAsync(_servers.HttpPort, _servers.TlsPort, lifetime);
         await using RunningRenewal running = Run(pebble);
-        var third = new TaskCompletionSource();
+        var second = new TaskCompletionSource();
         DateTimeOffset end = DateTimeOffset.MaxValue;
         int count = 0;
         running.OnPublished = certificate =>
         {
-            if (DateTimeOffset.UtcNow > end) third.TrySetException(new InvalidOperationException("it had ended"));
+            if (DateTimeOffset.UtcNow > end) second.TrySetException(new InvalidOperationException("it had ended"));
             end = certificate.NotAfter;
-            if (++count == 3) third.TrySetResult();
+            if (++count == 2) second.TrySetResult();
         };
         await running.Renewal.LoadAsync();
         running.Renewal.Begin();
         running.Renewal.Ensure(Fifty[0]);
-        await third.Task;
-        Assert.Equal(3, running.Published[Fifty[0]].DistinctBy(made => Convert.ToHexString(made.KeyPkcs8)).Count());
+        await second.Task;
+        Assert.Equal(2, running.Published[Fifty[0]].DistinctBy(made => Convert.ToHexString(made.KeyPkcs8)).Count());
     }
 
     [Fact]

@@ -1,4 +1,3 @@
-using System.Net;
 using System.Net.Sockets;
 using System.Text;
 using Xunit;
@@ -10,7 +9,9 @@ public sealed class CommandLineTests : IAsyncLifetime
     private readonly TemporaryFolder _folder = new();
     private Daemon _daemon = null!;
 
-    private string Port => _daemon.ControlEndPoints[0].Port.ToString();
+    private int ControlPort => _daemon.ControlEndPoints[0].Port;
+
+    private string Port => ControlPort.ToString();
 
     public async ValueTask InitializeAsync() =>
         _daemon = await Daemon.StartAsync(
@@ -25,7 +26,7 @@ public sealed class CommandLineTests : IAsyncLifetime
     [Fact]
     public void Add_list_and_remove_say_what_is_so()
     {
-        using TcpListener app = Listen(out int port);
+        using TcpListener app = AppListener.Open(ControlPort, out int port);
         Assert.Equal(
             (0, "no-such-port.com → port 1\n", "nothing listens on port 1 yet: start the app\n"),
             Run("add", "NO-such-port.com", "1"));
@@ -39,7 +40,7 @@ public sealed class CommandLineTests : IAsyncLifetime
     [Fact]
     public async Task A_long_list_is_followed_page_by_page()
     {
-        var client = new Control.ControlClient(_daemon.ControlEndPoints[0].Port, TimeSpan.FromSeconds(20));
+        var client = new Control.ControlClient(ControlPort, TimeSpan.FromSeconds(20));
         string[] domains = [.. Enumerable.Range(0, 4000).Select(i => $"a-rather-long-name-{i:d4}.example.com")];
         await Parallel.ForEachAsync(domains, (domain, _) =>
         {
@@ -103,7 +104,7 @@ public sealed class CommandLineTests : IAsyncLifetime
     [Fact]
     public void Status_says_in_plain_words_what_is_so_and_what_to_do()
     {
-        using TcpListener app = Listen(out int port);
+        using TcpListener app = AppListener.Open(ControlPort, out int port);
         (int exitCode, string output, _) = Run();
         Assert.Equal(0, exitCode);
         Assert.StartsWith("hotcore 0.1.0 is running in local mode, for ", output, StringComparison.Ordinal);
@@ -181,14 +182,6 @@ public sealed class CommandLineTests : IAsyncLifetime
             args.Add(isMutated ? Encoding.UTF8.GetString(Cases.Mutate(random, Encoding.UTF8.GetBytes(word))) : word);
         }
         return new Words([.. args]);
-    }
-
-    private static TcpListener Listen(out int port)
-    {
-        var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        port = ((IPEndPoint)listener.LocalEndpoint).Port;
-        return listener;
     }
 
     private static (int ExitCode, string Output, string Error) RunAsGiven(params string[] args) =>

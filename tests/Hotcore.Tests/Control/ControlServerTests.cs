@@ -1,6 +1,8 @@
 using System.Net;
+using System.Net.NetworkInformation;
 using System.Net.Sockets;
 using System.Text;
+using Hotcore.Loops;
 using Hotcore.Mappings;
 using Xunit;
 
@@ -31,7 +33,7 @@ public class ControlServerTests
     [Fact]
     public async Task Each_change_that_is_stored_is_answered_also_when_it_stops()
     {
-        await using var control = new RunningControl();
+        await using var control = new RunningControl(answerPatience: RunningLoop.Limit);
         using Socket client = control.Connect();
         for (int i = 0; i < 100; i++) client.Send(Encoding.ASCII.GetBytes($"add d{i}.com 8080"));
         Assert.StartsWith("ok ", RunningControl.Receive(client));
@@ -161,10 +163,8 @@ public class ControlServerTests
     [Fact]
     public async Task Status_tells_what_runs_and_what_each_app_does()
     {
-        using var app = new TcpListener(IPAddress.Loopback, 0);
-        app.Start();
-        int port = ((IPEndPoint)app.LocalEndpoint).Port;
         await using var control = new RunningControl();
+        using TcpListener app = AppListener.Open(control.Port, out int port);
         control.Ask($"add up.com {port}");
         control.Ask("add down.com 1");
         Assert.StartsWith(
@@ -244,6 +244,9 @@ public class ControlServerTests
     {
         int port;
         await using (var control = new RunningControl()) port = control.Port;
+        // Not at once: a process that another test starts right now has the sockets open until its program begins.
+        var machine = IPGlobalProperties.GetIPGlobalProperties();
+        Assert.True(SpinWait.SpinUntil(() => machine.GetActiveUdpListeners().All(bound => bound.Port != port), RunningLoop.Limit));
         // Longer than any test run: it is the refusal that ends it.
         Assert.Null(new ControlClient(port, TimeSpan.FromHours(1)).Ask("check"));
     }

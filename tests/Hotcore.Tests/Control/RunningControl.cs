@@ -13,14 +13,22 @@ internal sealed class RunningControl : IAsyncDisposable
 
     /// <param name="writeAndFlush">The disk, where the real one is not wanted.</param>
     /// <param name="ownPort">A port that the proxy listens on.</param>
-    public RunningControl(WriteAndFlush? writeAndFlush = null, int ownPort = 0)
+    /// <param name="answerPatience">How long changes may take that are under way when it stops, where the usual is too short.</param>
+    public RunningControl(WriteAndFlush? writeAndFlush = null, int ownPort = 0, TimeSpan? answerPatience = null)
     {
         Mappings = MappingTable.Open(_folder.Path, TimeProvider.System, Log.Write, writeAndFlush);
         var facts = new StatusFacts("1.2.3", IsLocal: true, _folder.Path, _folder["hotcore.log"]);
         var ports = new ListeningPorts(TimeProvider.System, Log.Write);
         var status = new StatusReport(facts, () => Mappings.Snapshot, ports, TimeProvider.System);
         Server = new ControlServer(
-            ControlSocket.Open(0, Log.Write), Mappings, status, "1.2.3", port => port == ownPort, TimeProvider.System, Log.Write);
+            ControlSocket.Open(0, Log.Write),
+            Mappings,
+            status,
+            "1.2.3",
+            port => port == ownPort,
+            TimeProvider.System,
+            Log.Write,
+            answerPatience);
     }
 
     public LogLines Log { get; } = new();

@@ -6,13 +6,15 @@ namespace Hotcore.Handover;
 /// <summary>Processes that are told of changes.</summary>
 public sealed class FollowersTests
 {
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+
     private readonly LogLines _log = new();
 
     [Fact]
     public async Task What_was_told_is_known_by_all_of_them()
     {
         (HandoverLink teller, List<MappingChange> taken, Task following) first = Follow(), second = Follow();
-        using (var followers = new Followers([first.teller.Socket, second.teller.Socket], _log.Write))
+        using (var followers = new Followers([first.teller.Socket, second.teller.Socket], _log.Write, Patience))
         {
             for (int round = 0; round < 3; round++)
             {
@@ -32,28 +34,41 @@ public sealed class FollowersTests
     [Fact]
     public async Task One_that_has_ended_and_one_that_hangs_are_told_no_more_and_the_others_are()
     {
-        (HandoverLink teller, List<MappingChange> taken, Task following) living = Follow();
+        (HandoverLink teller, HandoverLink living) = HandoverLink.CreatePair();
         (HandoverLink ended, HandoverLink its) = HandoverLink.CreatePair();
         its.Dispose();
         (HandoverLink hanging, HandoverLink unread) = HandoverLink.CreatePair();
-        using (var followers = new Followers([ended.Socket, hanging.Socket, living.teller.Socket], _log.Write))
-        {
-            followers.Tell([Change("a.com", 1)]);
-            Assert.Single(followers.Sockets);
-            Assert.Contains("said nothing", Assert.Single(_log.All), StringComparison.Ordinal);
+        // Its first answer is there before it is waited for: it cannot be taken for one that hangs, however short the patience.
+        living.Send("taken");
+        using var followers = new Followers(
+            [ended.Socket, hanging.Socket, teller.Socket], _log.Write, patience: TimeSpan.FromMilliseconds(20));
+        followers.Tell([Change("a.com", 1)]);
+        Assert.Single(followers.Sockets);
+        Assert.Contains("said nothing", Assert.Single(_log.All), StringComparison.Ordinal);
+        Assert.Contains("a.com 1", living.ReceiveText(Patience), StringComparison.Ordinal);
 
-            followers.Tell([Change("a.com", 2)]);
-            Assert.Equal([1, 2], living.taken.Select(change => change.Mapping!.Port));
+        (List<MappingChange> taken, Task following) = Follow(living);
+        using (var next = new Followers(followers.Sockets, _log.Write, Patience))
+        {
+            next.Tell([Change("a.com", 2)]);
+            Assert.Equal([2], taken.Select(change => change.Mapping!.Port));
+            Assert.Single(next.Sockets);
         }
-        await living.following;
+        await following;
         unread.Dispose();
     }
 
     private static (HandoverLink Teller, List<MappingChange> Taken, Task Following) Follow()
     {
         (HandoverLink teller, HandoverLink follower) = HandoverLink.CreatePair();
+        (List<MappingChange> taken, Task following) = Follow(follower);
+        return (teller, taken, following);
+    }
+
+    private static (List<MappingChange> Taken, Task Following) Follow(HandoverLink link)
+    {
         var taken = new List<MappingChange>();
-        return (teller, taken, Task.Factory.StartNew(() => Followers.Follow(follower, taken.AddRange), TaskCreationOptions.LongRunning));
+        return (taken, Task.Factory.StartNew(() => Followers.Follow(link, taken.AddRange), TaskCreationOptions.LongRunning));
     }
 
     private static string Show(MappingChange change) => $"{change.Domain} {change.Mapping?.Port} {change.Mapping?.MadeAt}";

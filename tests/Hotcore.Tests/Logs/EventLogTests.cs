@@ -1,3 +1,4 @@
+using Hotcore.Loops;
 using Xunit;
 
 namespace Hotcore.Logs;
@@ -12,13 +13,14 @@ public sealed class EventLogTests : IDisposable
     [Fact]
     public async Task Lines_have_their_time_and_are_there_once_the_log_is_closed()
     {
-        var echo = new StringWriter();
+        var echo = new SignallingWriter();
         await using (var log = new EventLog(_folder["hotcore.log"], _clock, echo))
         {
             log.Write("one");
             _clock.Advance(TimeSpan.FromMilliseconds(1500));
             log.Write("two");
         }
+        await echo.UntilWritten(2);
         const string expected = "2026-11-22T08:00:00.000Z one\n2026-11-22T08:00:01.500Z two\n";
         Assert.Equal(expected, File.ReadAllText(_folder["hotcore.log"]));
         Assert.Equal(expected, echo.ToString());
@@ -28,7 +30,7 @@ public sealed class EventLogTests : IDisposable
     [Fact]
     public async Task One_that_let_go_of_its_file_only_shows_lines_until_it_takes_it_back()
     {
-        var echo = new StringWriter();
+        var echo = new SignallingWriter();
         string path = _folder["hotcore.log"];
         await using (var log = new EventLog(path, _clock, echo))
         {
@@ -40,6 +42,7 @@ public sealed class EventLogTests : IDisposable
             log.TakeBack();
             log.Write("after");
         }
+        await echo.UntilWritten(3);
         Assert.Equal(["before", "of another", "after"], File.ReadAllLines(path).Select(line => line[25..]));
         Assert.Equal(["before", "meanwhile", "after"], echo.ToString().Trim().Split('\n').Select(line => line[25..]));
     }
@@ -81,7 +84,7 @@ public sealed class EventLogTests : IDisposable
         await using (var log = new EventLog(path, _clock, echo))
         {
             log.Write("lost");
-            await echo.Written.WaitAsync();
+            await echo.UntilWritten(1);
             Directory.CreateDirectory(_folder["later"]);
             log.Write("kept");
         }
@@ -106,9 +109,19 @@ public sealed class EventLogTests : IDisposable
 
     private sealed class SignallingWriter : StringWriter
     {
-        public SemaphoreSlim Written { get; } = new(0);
+        private readonly SemaphoreSlim _written = new(0);
 
-        public override void Write(string? value) => Written.Release();
+        public override void Write(string? value)
+        {
+            base.Write(value);
+            _written.Release();
+        }
+
+        /// <summary>Waits for so many more lines. The log does so for a moment only, and leaves them to be written after its end.</summary>
+        public async Task UntilWritten(int lines)
+        {
+            for (int i = 0; i < lines; i++) Assert.True(await _written.WaitAsync(RunningLoop.Limit));
+        }
     }
 
     private sealed class BlockingWriter(ManualResetEventSlim proceed) : StringWriter

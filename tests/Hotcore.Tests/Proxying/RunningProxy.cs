@@ -13,12 +13,12 @@ internal sealed class RunningProxy : IDisposable
     private readonly TemporaryFolder _folder = new();
     private readonly MappingTable _mappings;
 
-    public RunningProxy(int upstreamPort, int loops = 1)
+    public RunningProxy(int upstreamPort, int loops = 1, long goingAwayMilliseconds = Timeouts.GoingAway)
     {
         _mappings = MappingTable.Open(_folder.Path, TimeProvider.System, Reports.Write);
         Assert.True(DomainName.TryParse("a.com", out var domain, out _));
         Assert.True(_mappings.AddAsync(domain, upstreamPort).Wait(RunningLoop.Limit));
-        Proxy = new Proxy(new Router(_mappings, null, new HttpsUpgrade(null)), loops, Reports.Write);
+        Proxy = new Proxy(new Router(_mappings, null, new HttpsUpgrade(null)), loops, Reports.Write, goingAwayMilliseconds);
         Address = Proxy.Listen(new IPEndPoint(IPAddress.Loopback, 0));
     }
 

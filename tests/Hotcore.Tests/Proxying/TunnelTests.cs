@@ -20,9 +20,12 @@ public sealed class TunnelTests : IDisposable
     private static readonly byte[] MaskedClose = [0x88, 0x82, 0, 0, 0, 0, 0x03, 0xE9];
 
     private readonly WebSocketApp _app = new();
+
+    /// <summary>Waits for the ends for longer than a test does: what ends, ends by what they say.</summary>
     private readonly RunningProxy _proxy;
 
-    public TunnelTests() => _proxy = new RunningProxy(_app.Port);
+    public TunnelTests() =>
+        _proxy = new RunningProxy(_app.Port, goingAwayMilliseconds: 2 * (long)RunningLoop.Limit.TotalMilliseconds);
 
     public void Dispose()
     {
@@ -33,7 +36,7 @@ public sealed class TunnelTests : IDisposable
     [Fact]
     public async Task Both_ends_of_a_websocket_get_a_close_frame_and_then_the_end()
     {
-        var (client, app) = await OpenAsync();
+        var (client, app) = await OpenAsync(_proxy);
         PassHellos(client, app);
 
         var stopping = _proxy.Proxy.StopAsync(TimeSpan.Zero);
@@ -50,9 +53,10 @@ public sealed class TunnelTests : IDisposable
     [Fact]
     public async Task A_websocket_that_never_said_anything_is_closed_too()
     {
-        var (client, app) = await OpenAsync();
+        using var proxy = new RunningProxy(_app.Port, goingAwayMilliseconds: 50);
+        var (client, app) = await OpenAsync(proxy);
 
-        var stopping = _proxy.Proxy.StopAsync(TimeSpan.Zero);
+        var stopping = proxy.Proxy.StopAsync(TimeSpan.Zero);
 
         Assert.Equal(Close, client.ReceiveToEnd());
         Assert.Equal(MaskedClose, Unmask(app.ReceiveToEnd()));
@@ -63,7 +67,7 @@ public sealed class TunnelTests : IDisposable
     [Fact]
     public async Task A_frame_on_its_way_to_the_client_is_finished_first()
     {
-        var (client, app) = await OpenAsync();
+        var (client, app) = await OpenAsync(_proxy);
         app.Send(Hello.AsSpan(0, 4));
         Assert.Equal(Hello[..4], client.ReceiveExactly(4));
 
@@ -79,7 +83,7 @@ public sealed class TunnelTests : IDisposable
     [Fact]
     public async Task A_frame_on_its_way_to_the_app_is_finished_first()
     {
-        var (client, app) = await OpenAsync();
+        var (client, app) = await OpenAsync(_proxy);
         client.Send(MaskedHello.AsSpan(0, 4));
         Assert.Equal(MaskedHello[..4], app.ReceiveExactly(4));
 
@@ -95,11 +99,12 @@ public sealed class TunnelTests : IDisposable
     [Fact]
     public async Task A_frame_whose_rest_does_not_come_is_cut_off()
     {
-        var (client, app) = await OpenAsync();
+        using var proxy = new RunningProxy(_app.Port, goingAwayMilliseconds: 50);
+        var (client, app) = await OpenAsync(proxy);
         app.Send(Hello.AsSpan(0, 4));
         Assert.Equal(Hello[..4], client.ReceiveExactly(4));
 
-        await _proxy.Proxy.StopAsync(TimeSpan.Zero).WaitAsync(RunningLoop.Limit);
+        await proxy.Proxy.StopAsync(TimeSpan.Zero).WaitAsync(RunningLoop.Limit);
 
         Assert.Empty(client.ReceiveToEnd());
         Assert.Empty(app.ReceiveToEnd());
@@ -109,7 +114,7 @@ public sealed class TunnelTests : IDisposable
     [Fact]
     public async Task Behind_a_close_frame_of_the_ends_own_comes_no_other()
     {
-        var (client, app) = await OpenAsync();
+        var (client, app) = await OpenAsync(_proxy);
         app.Send(Close);
         client.Send(MaskedClose);
         Assert.Equal(Close, client.ReceiveExactly(Close.Length));
@@ -126,7 +131,7 @@ public sealed class TunnelTests : IDisposable
     [Fact]
     public async Task Another_protocol_than_websocket_is_cut_off_without_a_word()
     {
-        var (client, app) = await OpenAsync("chat");
+        var (client, app) = await OpenAsync(_proxy, "chat");
         app.Send(Hello);
         Assert.Equal(Hello, client.ReceiveExactly(Hello.Length));
 
@@ -163,8 +168,9 @@ public sealed class TunnelTests : IDisposable
         Assert.Equal(Close, received[^1].Payload);
         Assert.Equal(MaskedClose, Unmask(app.ReceiveToEnd()));
         client.Send(Frame(FrameType.Data, FrameFlags.EndStream, 1, MaskedClose));
-        await stopping.WaitAsync(RunningLoop.Limit);
         received.AddRange(ToEnd(client));
+        client.Dispose(); // Until then hotcore reads on.
+        await stopping.WaitAsync(RunningLoop.Limit);
         Assert.Equal([3], received.Where(frame => frame.Type == FrameType.ResetStream).Select(frame => frame.StreamId));
         Assert.Contains(received, frame => frame.Type == FrameType.GoAway);
     }
@@ -210,9 +216,9 @@ public sealed class TunnelTests : IDisposable
     }
 
     /// <summary>An upgrade over HTTP/1.1 that the app has agreed to, from both ends.</summary>
-    private async Task<(Socket Client, Socket App)> OpenAsync(string protocol = "websocket")
+    private async Task<(Socket Client, Socket App)> OpenAsync(RunningProxy proxy, string protocol = "websocket")
     {
-        var client = _proxy.Connect();
+        var client = proxy.Connect();
         client.Send(Encoding.Latin1.GetBytes(
             $"GET / HTTP/1.1\r\nHost: a.com\r\nConnection: Upgrade\r\nUpgrade: {protocol}\r\n"
             + "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"));
@@ -235,7 +241,7 @@ public sealed class TunnelTests : IDisposable
     /// <summary>Stops the proxy, and returns once its patience is over: another upgrade, which is cut off then, tells.</summary>
     private async Task BeginToCloseAsync()
     {
-        var (witness, _) = await OpenAsync("chat");
+        var (witness, _) = await OpenAsync(_proxy, "chat");
         _ = _proxy.Proxy.StopAsync(TimeSpan.Zero);
         Assert.Empty(witness.ReceiveToEnd());
         witness.Dispose();

@@ -12,16 +12,17 @@ namespace Hotcore.Certificates.Acme;
 internal static class DomainLook
 {
     private const int MaxAnswerBytes = 1024;
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan UsualPatience = TimeSpan.FromSeconds(2);
 
     /// <summary>What looks wrong, in words for people; null where all looks well. Throws nothing.</summary>
     public static Task<string?> LookAsync(DomainName domain, string token, string keyAuthorization) =>
-        LookAsync(domain, 80, token, keyAuthorization);
+        LookAsync(domain, 80, token, keyAuthorization, UsualPatience);
 
     /// <inheritdoc cref="LookAsync(DomainName, string, string)"/>
-    internal static async Task<string?> LookAsync(DomainName domain, int port, string token, string keyAuthorization)
+    internal static async Task<string?> LookAsync(
+        DomainName domain, int port, string token, string keyAuthorization, TimeSpan limit)
     {
-        using var patience = new CancellationTokenSource(Patience);
+        using var patience = new CancellationTokenSource(limit);
         try
         {
             await Dns.GetHostAddressesAsync(domain.ToString(), patience.Token).ConfigureAwait(false);
@@ -41,7 +42,7 @@ internal static class DomainLook
         }
         catch (OperationCanceledException)
         {
-            return $"nothing answers at http://{domain} within {Patience.TotalSeconds:0} s";
+            return $"nothing answers at http://{domain} within {limit.TotalSeconds:0} s";
         }
     }
 

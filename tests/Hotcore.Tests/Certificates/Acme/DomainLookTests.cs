@@ -1,3 +1,4 @@
+using Hotcore.Loops;
 using Hotcore.Mappings;
 using Xunit;
 
@@ -13,16 +14,17 @@ public sealed class DomainLookTests
         var challenges = new HttpChallenges();
         challenges.Put("token", "token.thumbprint");
         using var servers = new ChallengeServers(challenges, new TlsChallenges());
-        Assert.Null(await DomainLook.LookAsync(Here, servers.HttpPort, "token", "token.thumbprint"));
-        string? other = await DomainLook.LookAsync(Here, servers.HttpPort, "token", "token.other");
+        Assert.Null(await LookAsync(servers.HttpPort, "token", "token.thumbprint"));
+        string? other = await LookAsync(servers.HttpPort, "token", "token.other");
         Assert.Equal("another server than this one answers at http://localhost", other);
-        Assert.Equal(other, await DomainLook.LookAsync(Here, servers.HttpPort, "unknown", "unknown.thumbprint"));
+        Assert.Equal(other, await LookAsync(servers.HttpPort, "unknown", "unknown.thumbprint"));
     }
 
     [Fact]
     public async Task A_port_where_nothing_answers_is_told()
     {
-        string? told = await DomainLook.LookAsync(Here, Pebble.FreePort(), "token", "token.thumbprint");
+        using var closed = new ClosedPort();
+        string? told = await LookAsync(closed.Number, "token", "token.thumbprint");
         Assert.Equal("nothing answers at http://localhost", told);
     }
 
@@ -30,7 +32,10 @@ public sealed class DomainLookTests
     public async Task A_server_that_says_too_much_is_another()
     {
         using var server = new FakeHttpServer(_ => new FakeAnswer(200, "text/plain", new string('x', 100_000)));
-        string? told = await DomainLook.LookAsync(Here, new Uri(server.Url).Port, "token", "token.thumbprint");
+        string? told = await LookAsync(new Uri(server.Url).Port, "token", "token.thumbprint");
         Assert.Equal("another server than this one answers at http://localhost", told);
     }
+
+    private static Task<string?> LookAsync(int port, string token, string keyAuthorization) =>
+        DomainLook.LookAsync(Here, port, token, keyAuthorization, RunningLoop.Limit);
 }
