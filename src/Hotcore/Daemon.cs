@@ -60,7 +60,7 @@ internal sealed class Daemon : IAsyncDisposable
         using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, signal => RequestStop(stop, signal));
         try
         {
-            await using Daemon daemon = await StartAsync(options, error);
+            await using var daemon = await StartAsync(options, error);
             await daemon.IntroduceAsync(output);
             await Task.WhenAny(stop.Task, daemon._succession!.Completed);
             await daemon.EndServiceAsync(stop.Task);
@@ -135,7 +135,7 @@ internal sealed class Daemon : IAsyncDisposable
     private async Task ProveLifeAsync()
     {
         var turns = new List<Task>();
-        foreach (ProxyLoop loop in _proxy!.Loops)
+        foreach (var loop in _proxy!.Loops)
         {
             var turn = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
             loop.Events.Post(turn.SetResult);
@@ -155,7 +155,7 @@ internal sealed class Daemon : IAsyncDisposable
     {
         if (_succession!.Completed.IsCompleted)
         {
-            Task drained = _proxy!.DrainAsync();
+            var drained = _proxy!.DrainAsync();
             await Task.WhenAny(drained, stop, Task.Delay(SupersededDrainTime, _clock));
             if (drained.IsCompleted) return;
         }
@@ -188,7 +188,7 @@ internal sealed class Daemon : IAsyncDisposable
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {
-            string folder = _options.Paths.DataFolder;
+            var folder = _options.Paths.DataFolder;
             throw new StartFailure($"the mappings in {folder} cannot be read or written: {failure.Message}", failure);
         }
         var facts = new StatusFacts(Build.Version, _options.IsLocal, _options.Paths.DataFolder, _options.Paths.Log);
@@ -196,7 +196,7 @@ internal sealed class Daemon : IAsyncDisposable
         _mappings.WhenChanged = changes =>
         {
             _followers.Tell(changes);
-            foreach (MappingChange change in changes) _https?.Follow(change);
+            foreach (var change in changes) _https?.Follow(change);
         };
         _status = new StatusReport(facts, () => _mappings.Snapshot, new ListeningPorts(_clock, _log.Write), _clock);
         _log.Write($"{_mappings.Snapshot.Count} mappings loaded");
@@ -243,7 +243,7 @@ internal sealed class Daemon : IAsyncDisposable
 
     private void Announce(string scheme, IReadOnlyList<IPEndPoint> addresses)
     {
-        foreach (IPEndPoint address in addresses)
+        foreach (var address in addresses)
         {
             _addresses.Add((scheme, address));
             _status!.AddAddress(scheme, address);
@@ -254,7 +254,7 @@ internal sealed class Daemon : IAsyncDisposable
     {
         try
         {
-            IReadOnlyList<Socket> sockets = _predecessor is { Estate.ControlSockets: { Count: > 0 } handedOver }
+            var sockets = _predecessor is { Estate.ControlSockets: { Count: > 0 } handedOver }
                 ? handedOver
                 : ControlSocket.Open(_options.ControlPort, _log!.Write);
             _control = new ControlServer(
@@ -262,7 +262,7 @@ internal sealed class Daemon : IAsyncDisposable
         }
         catch (SocketException failure)
         {
-            string reason = failure.SocketErrorCode == SocketError.AddressAlreadyInUse
+            var reason = failure.SocketErrorCode == SocketError.AddressAlreadyInUse
                 ? "is taken, perhaps by another hotcore (try: hotcore)"
                 : $"cannot be opened: {failure.Message}";
             throw new StartFailure($"the control port, UDP {_options.ControlPort}, {reason}", failure);
@@ -310,10 +310,10 @@ internal sealed class Daemon : IAsyncDisposable
     private string Introduce()
     {
         var text = new StringBuilder();
-        string mode = _options.IsLocal ? "local mode, " : "";
+        var mode = _options.IsLocal ? "local mode, " : "";
         text.Append($"hotcore {Build.Version} ({mode}data {_options.Paths.DataFolder})\n");
-        foreach ((string scheme, IPEndPoint address) in _addresses) text.Append($"{scheme,-8}{address}\n");
-        foreach (IPEndPoint address in ControlEndPoints) text.Append($"control {address}\n");
+        foreach ((var scheme, var address) in _addresses) text.Append($"{scheme,-8}{address}\n");
+        foreach (var address in ControlEndPoints) text.Append($"control {address}\n");
         return text.Append($"{Ready}\n").ToString();
     }
 }

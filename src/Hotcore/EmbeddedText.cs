@@ -5,7 +5,7 @@ internal static class EmbeddedText
 {
     public static string Read(string name)
     {
-        using Stream text = typeof(EmbeddedText).Assembly.GetManifestResourceStream(name)
+        using var text = typeof(EmbeddedText).Assembly.GetManifestResourceStream(name)
             ?? throw new InvalidOperationException($"the program was built without its {name}");
         return new StreamReader(text).ReadToEnd();
     }

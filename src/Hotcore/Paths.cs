@@ -41,7 +41,7 @@ internal sealed record Paths(string DataFolder)
     {
         if (!isLocal) return new Paths(ServiceFolder);
         // The XDG base directory specification has relative paths ignored.
-        string? state = environment("XDG_STATE_HOME");
+        var state = environment("XDG_STATE_HOME");
         if (!Path.IsPathRooted(state))
             state = Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".local", "state");
         return new Paths(Path.Combine(state, "hotcore"));

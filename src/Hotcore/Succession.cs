@@ -82,7 +82,7 @@ internal sealed class Succession : IAsyncDisposable
 
     private Estate DescribeEstate()
     {
-        (HandoverLink mine, HandoverLink successors) = HandoverLink.CreatePair();
+        (var mine, var successors) = HandoverLink.CreatePair();
         _following?.Dispose(); // Of a successor that failed.
         _following = successors;
         Task.Factory.StartNew(() => Followers.Follow(mine, _parts.Mappings.Follow), TaskCreationOptions.LongRunning);

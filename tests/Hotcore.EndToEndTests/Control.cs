@@ -187,7 +187,7 @@ public partial class Control(SharedHotcore shared) : HotcoreTest(shared)
         {
             var noise = new byte[random.Next(1, 200)];
             random.NextBytes(noise);
-            byte[] datagram = i % 2 == 0 ? noise : [.. "add "u8, .. noise];
+            var datagram = i % 2 == 0 ? noise : [.. "add "u8, .. noise];
             await socket.Send(datagram);
             // Keeps the two in step, so that none of the datagrams is dropped for want of room.
             if (i % 50 == 0)

@@ -483,7 +483,7 @@ public class Http2Fields(SharedHotcore shared) : HotcoreTest(shared)
         await using var upstream = TestUpstream.Repeating();
         var domain = await Hotcore.AddNewDomain(upstream.Port);
         await using var client = await Http2Client.Connect(Hotcore.Http);
-        (string, string)[] fields = name switch
+        var fields = name switch
         {
             "a value of 30,000" => [("x-field", new string('a', 30_000))],
             "a value of 32,768" => [("x-field", new string('a', 32_768))],

@@ -12,19 +12,19 @@ internal static class Cases
 
     public static void Check<T>(Func<Random, T> generate, Action<T> property, int count = Many)
     {
-        string? chosen = Environment.GetEnvironmentVariable("HOTCORE_TEST_SEED");
-        int first = chosen is null ? Random.Shared.Next() : int.Parse(chosen);
-        for (int i = 0; i < (chosen is null ? count : 1); i++)
+        var chosen = Environment.GetEnvironmentVariable("HOTCORE_TEST_SEED");
+        var first = chosen is null ? Random.Shared.Next() : int.Parse(chosen);
+        for (var i = 0; i < (chosen is null ? count : 1); i++)
         {
-            int seed = unchecked(first + i);
-            T input = generate(new Random(seed));
+            var seed = unchecked(first + i);
+            var input = generate(new Random(seed));
             try
             {
                 property(input);
             }
             catch (Exception failure)
             {
-                string shown = input is byte[] bytes ? Convert.ToHexString(bytes) : $"{input}";
+                var shown = input is byte[] bytes ? Convert.ToHexString(bytes) : $"{input}";
                 Assert.Fail($"HOTCORE_TEST_SEED={seed} fails with {shown}: {failure}");
             }
         }
@@ -34,10 +34,10 @@ internal static class Cases
     public static byte[] Mutate(Random random, byte[] original)
     {
         var bytes = new List<byte>(original);
-        for (int i = random.Next(4); i >= 0; i--)
+        for (var i = random.Next(4); i >= 0; i--)
         {
-            int at = random.Next(bytes.Count + 1);
-            int length = Math.Min(random.Next(20), bytes.Count - at);
+            var at = random.Next(bytes.Count + 1);
+            var length = Math.Min(random.Next(20), bytes.Count - at);
             switch (random.Next(6))
             {
                 case 0 when at < bytes.Count:

@@ -18,16 +18,16 @@ public sealed class DaemonTests : IDisposable
     [Fact]
     public async Task Mappings_survive_a_restart()
     {
-        await using (Daemon first = await StartAsync()) Assert.Equal("ok a.com 80", Ask(first, "add a.com 80"));
-        await using Daemon second = await StartAsync();
+        await using (var first = await StartAsync()) Assert.Equal("ok a.com 80", Ask(first, "add a.com 80"));
+        await using var second = await StartAsync();
         Assert.Equal("a.com 80", Ask(second, "list"));
     }
 
     [Fact]
     public async Task Two_hotcores_on_one_folder_are_refused()
     {
-        await using Daemon first = await StartAsync();
-        StartFailure failure = await Assert.ThrowsAsync<StartFailure>(() => StartAsync());
+        await using var first = await StartAsync();
+        var failure = await Assert.ThrowsAsync<StartFailure>(() => StartAsync());
         Assert.Contains("another hotcore runs with the data folder", failure.Message, StringComparison.Ordinal);
         Assert.Equal("kcehc", Ask(first, "check"));
     }
@@ -38,11 +38,11 @@ public sealed class DaemonTests : IDisposable
         using (var other = new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp))
         {
             other.Bind(new IPEndPoint(IPAddress.Loopback, 0));
-            int port = ((IPEndPoint)other.LocalEndPoint!).Port;
-            StartFailure failure = await Assert.ThrowsAsync<StartFailure>(() => StartAsync(port));
+            var port = ((IPEndPoint)other.LocalEndPoint!).Port;
+            var failure = await Assert.ThrowsAsync<StartFailure>(() => StartAsync(port));
             Assert.Contains($"UDP {port}, is taken", failure.Message, StringComparison.Ordinal);
         }
-        await using Daemon daemon = await StartAsync();
+        await using var daemon = await StartAsync();
         Assert.Equal("kcehc", Ask(daemon, "check"));
     }
 
@@ -50,14 +50,14 @@ public sealed class DaemonTests : IDisposable
     public async Task A_folder_that_cannot_be_made_is_named()
     {
         File.WriteAllText(_folder["data"], "a file");
-        StartFailure failure = await Assert.ThrowsAsync<StartFailure>(() => StartAsync());
+        var failure = await Assert.ThrowsAsync<StartFailure>(() => StartAsync());
         Assert.Contains(_folder["data"], failure.Message, StringComparison.Ordinal);
     }
 
     [Fact]
     public async Task A_folder_it_makes_is_its_own_alone()
     {
-        await using Daemon daemon = await StartAsync();
+        await using var daemon = await StartAsync();
         const UnixFileMode ownerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
         Assert.Equal(ownerOnly, File.GetUnixFileMode(_folder["data"]));
     }
@@ -65,8 +65,8 @@ public sealed class DaemonTests : IDisposable
     [Fact]
     public async Task A_server_serves_a_name_that_no_public_ca_certifies_over_plain_HTTP_and_says_why()
     {
-        await using Daemon daemon = await StartServerAsync();
-        using TestUpstream app = StartApp(daemon);
+        await using var daemon = await StartServerAsync();
+        using var app = StartApp(daemon);
         Assert.Equal($"ok app.internal {app.Port}", Ask(daemon, $"add app.internal {app.Port}"));
         AwaitAnswer(daemon, "status app.internal", "certificate none made");
         AwaitAnswer(daemon, "status app.internal", "because no public CA certifies app.internal");
@@ -74,12 +74,12 @@ public sealed class DaemonTests : IDisposable
 
         var served = new HttpRequestMessage(HttpMethod.Get, Url(daemon, "http")) { Headers = { Host = "app.internal" } };
         using var client = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false });
-        using HttpResponseMessage answer = await client.SendAsync(served);
+        using var answer = await client.SendAsync(served);
         Assert.Equal("plain", await answer.Content.ReadAsStringAsync());
 
         using var tcp = new TcpClient("127.0.0.1", Url(daemon, "https").Port);
         await using var tls = new SslStream(tcp.GetStream());
-        AuthenticationException refused = await Assert.ThrowsAsync<AuthenticationException>(
+        var refused = await Assert.ThrowsAsync<AuthenticationException>(
             () => tls.AuthenticateAsClientAsync("app.internal"));
         Assert.Contains("unrecognized name", refused.ToString(), StringComparison.Ordinal);
     }

@@ -34,7 +34,7 @@ internal sealed class CertificateAuthority(
     /// <summary>Until when, and why, nothing is asked of the CA; it says nothing once that time is over.</summary>
     public RenewalRecord? PauseAt(DateTimeOffset now)
     {
-        RenewalRecord pause = Volatile.Read(ref _pause);
+        var pause = Volatile.Read(ref _pause);
         return pause.IsHeldBack(now) ? pause : null;
     }
 
@@ -81,8 +81,8 @@ internal sealed class CertificateAuthority(
 
     private void Pause(string why, TimeSpan asked)
     {
-        DateTimeOffset now = clock.GetUtcNow();
-        DateTimeOffset until = now + RetrySchedule.WaitAfter(1, asked, concernsAllDomains: true, Random.Shared);
+        var now = clock.GetUtcNow();
+        var until = now + RetrySchedule.WaitAfter(1, asked, concernsAllDomains: true, Random.Shared);
         var pause = new RenewalRecord { Failures = 1, FailedAt = now, NextTry = until, Failure = why };
         Volatile.Write(ref _pause, pause);
         records.SaveAuthority(pause);

@@ -48,7 +48,7 @@ internal sealed class CertificateRenewal : ICertificateOrigin, IAsyncDisposable
         lock (_changing)
         {
             if (_stopping.IsCancellationRequested) return;
-            DomainRenewal renewal = _domains.GetOrAdd(domain, Create);
+            var renewal = _domains.GetOrAdd(domain, Create);
             if (mayBegin) Begin(renewal);
         }
     }
@@ -58,7 +58,7 @@ internal sealed class CertificateRenewal : ICertificateOrigin, IAsyncDisposable
     {
         lock (_changing)
         {
-            if (!_domains.TryRemove(domain, out DomainRenewal? renewal)) return;
+            if (!_domains.TryRemove(domain, out var renewal)) return;
             renewal.Drop();
             if (renewal.Running.IsCompleted) return;
             _brokenOff[domain] = renewal.Running;
@@ -71,7 +71,7 @@ internal sealed class CertificateRenewal : ICertificateOrigin, IAsyncDisposable
     public bool MayCome(DomainName domain) => StateOf(domain).Condition == CertificateCondition.Pending;
 
     public CertificateState StateOf(DomainName domain) =>
-        _domains.TryGetValue(domain, out DomainRenewal? renewal)
+        _domains.TryGetValue(domain, out var renewal)
             ? renewal.StateAt(_parts.Clock.GetUtcNow())
             : CertificateState.None;
 
@@ -80,7 +80,7 @@ internal sealed class CertificateRenewal : ICertificateOrigin, IAsyncDisposable
     /// a domain that is not looked after.
     /// </summary>
     public Task WhenSettled(DomainName domain) =>
-        _domains.TryGetValue(domain, out DomainRenewal? renewal)
+        _domains.TryGetValue(domain, out var renewal)
             ? renewal.Settled
             : Task.CompletedTask;
 
@@ -88,7 +88,7 @@ internal sealed class CertificateRenewal : ICertificateOrigin, IAsyncDisposable
     internal Task DecideAsync()
     {
         var begun = new List<Task>();
-        foreach (DomainRenewal renewal in _domains.Values)
+        foreach (var renewal in _domains.Values)
         {
             // Looked at before the lock is taken: Ensure must not wait for 100,000 domains.
             if (!renewal.IsDue(_parts.Clock.GetUtcNow())) continue;
@@ -106,7 +106,7 @@ internal sealed class CertificateRenewal : ICertificateOrigin, IAsyncDisposable
         lock (_changing)
         {
             _stopping.Cancel();
-            foreach (DomainRenewal renewal in _domains.Values) renewal.Drop();
+            foreach (var renewal in _domains.Values) renewal.Drop();
         }
         await Task.WhenAll([_deciding, WhenIdle(), .. _brokenOff.Values]).ConfigureAwait(false);
         _stopping.Dispose();
@@ -116,12 +116,12 @@ internal sealed class CertificateRenewal : ICertificateOrigin, IAsyncDisposable
 
     private void LoadAll()
     {
-        foreach (Mapping mapping in _mappings().All)
+        foreach (var mapping in _mappings().All)
         {
             lock (_changing)
             {
                 // It may have been removed meanwhile; what is removed later goes through Forget.
-                bool isMapped = _mappings().Find(mapping.Domain) is not null;
+                var isMapped = _mappings().Find(mapping.Domain) is not null;
                 if (isMapped && !_stopping.IsCancellationRequested) _domains.GetOrAdd(mapping.Domain, Create);
             }
         }
@@ -154,12 +154,12 @@ internal sealed class CertificateRenewal : ICertificateOrigin, IAsyncDisposable
     /// <summary>How long until something may be due, a minute at most.</summary>
     private TimeSpan PlanWait()
     {
-        DateTimeOffset now = _parts.Clock.GetUtcNow();
-        DateTimeOffset next = now + LongestWait;
+        var now = _parts.Clock.GetUtcNow();
+        var next = now + LongestWait;
         // What ends from here on tells by itself when it wants to go on.
         Volatile.Write(ref _wakesAtTicks, next.UtcTicks);
         if (_parts.Authority.PauseAt(now) is not null) return LongestWait;
-        foreach (DomainRenewal renewal in _domains.Values)
+        foreach (var renewal in _domains.Values)
         {
             if (renewal.NextStep < next) next = renewal.NextStep;
         }

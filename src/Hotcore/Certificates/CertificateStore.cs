@@ -29,7 +29,7 @@ internal sealed class CertificateStore
         _clock = clock;
         _log = log;
         DurableFile.MakeFolder(folder);
-        foreach (string beside in Directory.EnumerateFiles(folder, "*" + DurableFile.Beside)) FinishOrDelete(beside);
+        foreach (var beside in Directory.EnumerateFiles(folder, "*" + DurableFile.Beside)) FinishOrDelete(beside);
     }
 
     /// <summary>Where a domain's certificate is.</summary>
@@ -38,7 +38,7 @@ internal sealed class CertificateStore
     /// <summary>The beginning of the names of a domain's files. Other files there have a '_' in theirs.</summary>
     public static string StemOf(DomainName domain)
     {
-        string name = domain.ToString();
+        var name = domain.ToString();
         if (name.Length <= MaxStemLength) return name;
         return $"{name[..150]}~{Convert.ToHexStringLower(SHA256.HashData(Encoding.ASCII.GetBytes(name)))[..32]}";
     }
@@ -56,8 +56,8 @@ internal sealed class CertificateStore
     /// </summary>
     public StoredCertificate? Load(DomainName domain)
     {
-        string path = PathOf(domain);
-        if (TryLoad(path, domain, out StoredCertificate? certificate)) return certificate;
+        var path = PathOf(domain);
+        if (TryLoad(path, domain, out var certificate)) return certificate;
         if (Path.Exists(path)) return null;
         if (!TryLoad(path + ".previous", domain, out certificate)) return null;
         _log($"certificate of {domain}: the one before it is used");
@@ -69,7 +69,7 @@ internal sealed class CertificateStore
     /// <exception cref="UnauthorizedAccessException">The folder is not ours.</exception>
     public void Save(StoredCertificate certificate)
     {
-        string path = PathOf(certificate.Domain);
+        var path = PathOf(certificate.Domain);
         DurableFile.WriteBeside(path, certificate.Pem);
         // A crash between the two is mended at the next start: the new file is whole by now.
         if (File.Exists(path)) File.Move(path, path + ".previous", overwrite: true);
@@ -79,9 +79,9 @@ internal sealed class CertificateStore
 
     private void FinishOrDelete(string beside)
     {
-        string path = beside[..^DurableFile.Beside.Length];
-        bool isCertificate = path.EndsWith(".pem", StringComparison.Ordinal) && !File.Exists(path);
-        if (isCertificate && DomainName.TryParse(Path.GetFileNameWithoutExtension(path), out DomainName domain, out _)
+        var path = beside[..^DurableFile.Beside.Length];
+        var isCertificate = path.EndsWith(".pem", StringComparison.Ordinal) && !File.Exists(path);
+        if (isCertificate && DomainName.TryParse(Path.GetFileNameWithoutExtension(path), out var domain, out _)
             && StoredCertificate.TryParse(File.ReadAllBytes(beside), domain, out _, out _))
         {
             File.Move(beside, path);
@@ -96,9 +96,9 @@ internal sealed class CertificateStore
         if (!Path.Exists(path)) return false;
         try
         {
-            string error = Read(path, domain, out certificate);
+            var error = Read(path, domain, out certificate);
             if (error.Length == 0) return true;
-            string aside = DurableFile.SetAside(path, _clock.GetUtcNow());
+            var aside = DurableFile.SetAside(path, _clock.GetUtcNow());
             _log($"certificate of {domain}: {path} cannot be used: {error}; it is kept as {aside}");
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
@@ -112,11 +112,11 @@ internal sealed class CertificateStore
     {
         certificate = null;
         if (Directory.Exists(path)) return "it is a folder, not a file";
-        using FileStream file = File.OpenRead(path);
+        using var file = File.OpenRead(path);
         if (file.Length > MaxFileBytes) return $"it is larger than {MaxFileBytes} bytes";
         var content = new byte[file.Length];
         file.ReadExactly(content);
-        StoredCertificate.TryParse(content, domain, out certificate, out string error);
+        StoredCertificate.TryParse(content, domain, out certificate, out var error);
         return error;
     }
 }

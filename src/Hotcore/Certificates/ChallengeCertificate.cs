@@ -43,7 +43,7 @@ internal sealed class ChallengeCertificate
         var digest = new AsnWriter(AsnEncodingRules.DER);
         digest.WriteOctetString(SHA256.HashData(Encoding.ASCII.GetBytes(keyAuthorization)));
         request.CertificateExtensions.Add(new X509Extension(AcmeIdentifier, digest.Encode(), critical: true));
-        using X509Certificate2 certificate = request.CreateSelfSigned(now - Validity, now + Validity);
+        using var certificate = request.CreateSelfSigned(now - Validity, now + Validity);
         return new ChallengeCertificate(domain, certificate.RawData, key.ExportPkcs8PrivateKey());
     }
 }

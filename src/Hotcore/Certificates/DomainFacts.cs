@@ -35,7 +35,7 @@ internal sealed record DomainFacts
         get
         {
             if (!IsLoaded) return DateTimeOffset.MinValue;
-            DateTimeOffset issuance = Certificate is null ? default : Record.RenewAt ?? default;
+            var issuance = Certificate is null ? default : Record.RenewAt ?? default;
             if (Record.NextTry > issuance) issuance = Record.NextTry.Value;
             return Certificate?.Id is not null && NextCheck < issuance ? NextCheck : issuance;
         }

@@ -41,13 +41,13 @@ internal sealed class DomainRenewal(DomainName domain, RenewalParts parts, Task 
 
     public CertificateState StateAt(DateTimeOffset now)
     {
-        DomainFacts facts = _facts;
+        var facts = _facts;
         if (!_mayBeCertified && Settled.IsCompleted) return StateByHand(facts, now);
-        bool isValid = facts.Certificate is { } certificate && now < certificate.NotAfter;
-        RenewalRecord? held = facts.Record.Failure is not null ? facts.Record : null;
+        var isValid = facts.Certificate is { } certificate && now < certificate.NotAfter;
+        var held = facts.Record.Failure is not null ? facts.Record : null;
         // A pause that nothing waits for is no news.
         if (!isValid) held ??= parts.Authority.PauseAt(now);
-        CertificateCondition condition = isValid ? CertificateCondition.Valid
+        var condition = isValid ? CertificateCondition.Valid
             : held is not null ? CertificateCondition.Failed
             : CertificateCondition.Pending;
         return new CertificateState(
@@ -61,9 +61,9 @@ internal sealed class DomainRenewal(DomainName domain, RenewalParts parts, Task 
     public bool IsDue(DateTimeOffset now)
     {
         if (IsRunning || _dropping.IsCancellationRequested) return false;
-        DomainFacts facts = _facts;
+        var facts = _facts;
         if (!facts.IsLoaded) return true;
-        bool isDue = _mayBeCertified && (facts.IsIssuanceDue(now) || facts.IsCheckDue(now));
+        var isDue = _mayBeCertified && (facts.IsIssuanceDue(now) || facts.IsCheckDue(now));
         if (isDue && parts.Authority.PauseAt(now) is null) return true;
         return parts.Store.StampOf(domain) != facts.Stamp;
     }
@@ -72,7 +72,7 @@ internal sealed class DomainRenewal(DomainName domain, RenewalParts parts, Task 
     /// <param name="ended">Called when it has ended.</param>
     public Task Begin(Action<DomainRenewal> ended)
     {
-        Task before = Running;
+        var before = Running;
         _isRunning = true;
         Running = Task.Run(async () =>
         {
@@ -98,7 +98,7 @@ internal sealed class DomainRenewal(DomainName domain, RenewalParts parts, Task 
     {
         if (facts.Certificate is not { } certificate)
             return CertificateState.None with { Failure = ExplainNone() };
-        bool isValid = now < certificate.NotAfter;
+        var isValid = now < certificate.NotAfter;
         return new CertificateState(
             isValid ? CertificateCondition.Valid : CertificateCondition.Failed,
             certificate.NotAfter,
@@ -123,11 +123,11 @@ internal sealed class DomainRenewal(DomainName domain, RenewalParts parts, Task 
         try
         {
             // Read before the content: a file that changes in between is read once more.
-            DateTime stamp = parts.Store.StampOf(domain);
-            RenewalRecord record = _facts.IsLoaded ? _facts.Record : parts.Records.Load(domain);
-            StoredCertificate? certificate = parts.Store.Load(domain);
+            var stamp = parts.Store.StampOf(domain);
+            var record = _facts.IsLoaded ? _facts.Record : parts.Records.Load(domain);
+            var certificate = parts.Store.Load(domain);
             // Where it was set aside, there is none any more.
-            bool isThere = parts.Store.Has(domain);
+            var isThere = parts.Store.Has(domain);
             if (!isThere) stamp = parts.Store.StampOf(domain);
             _facts = _facts with { IsLoaded = true, Record = record, Certificate = null, Stamp = stamp };
             if (certificate is null)
@@ -155,7 +155,7 @@ internal sealed class DomainRenewal(DomainName domain, RenewalParts parts, Task 
     /// <summary>For the certificate before, which serves in the place of a damaged one.</summary>
     private void RenewAtOnce()
     {
-        DomainFacts facts = _facts;
+        var facts = _facts;
         _facts = facts with { Record = facts.Record with { RenewAt = parts.Clock.GetUtcNow() } };
     }
 
@@ -164,7 +164,7 @@ internal sealed class DomainRenewal(DomainName domain, RenewalParts parts, Task 
         try
         {
             LoadWhereChanged();
-            DateTimeOffset now = parts.Clock.GetUtcNow();
+            var now = parts.Clock.GetUtcNow();
             if (_mayBeCertified && parts.Authority.PauseAt(now) is null)
             {
                 if (_facts.IsCheckDue(now)) await CheckWindowAsync(now, cancellation).ConfigureAwait(false);
@@ -184,13 +184,13 @@ internal sealed class DomainRenewal(DomainName domain, RenewalParts parts, Task 
 
     private async Task IssueAsync(CancellationToken cancellation)
     {
-        DomainFacts facts = _facts;
+        var facts = _facts;
         // Only a certificate that this CA has renewal information on is one of its own.
-        string? replaces = facts.Record.WindowStart is null ? null : facts.Certificate?.Id;
+        var replaces = facts.Record.WindowStart is null ? null : facts.Certificate?.Id;
         var request = new IssuanceRequest(domain, replaces, facts.Record.PrefersTls);
-        Issuance? issuance = await parts.Authority.IssueAsync(request, cancellation).ConfigureAwait(false);
+        var issuance = await parts.Authority.IssueAsync(request, cancellation).ConfigureAwait(false);
         if (issuance is null) return;
-        StoredCertificate certificate = issuance.Certificate;
+        var certificate = issuance.Certificate;
         parts.Store.Save(certificate);
         _facts = facts with { Stamp = parts.Store.StampOf(domain) };
         TakeIn(certificate, RenewalRecord.Empty with { PrefersTls = issuance.Kind == ChallengeKind.Tls });
@@ -223,7 +223,7 @@ internal sealed class DomainRenewal(DomainName domain, RenewalParts parts, Task 
         try
         {
             if (_facts.Certificate?.Id is not { } id) return;
-            RenewalWindow? window = await parts.Authority.FetchWindowAsync(id, cancellation).ConfigureAwait(false);
+            var window = await parts.Authority.FetchWindowAsync(id, cancellation).ConfigureAwait(false);
             askAgainAfter = window?.AskAgainAfter;
             if (window is not null) TakeWindow(window);
         }
@@ -232,17 +232,17 @@ internal sealed class DomainRenewal(DomainName domain, RenewalParts parts, Task 
             // What is known already stands: two thirds of the lifetime, or an earlier window.
             askAgainAfter = failure.RetryAfter;
         }
-        TimeSpan wait = RenewalSchedule.WaitForCheck(askAgainAfter, Random.Shared);
+        var wait = RenewalSchedule.WaitForCheck(askAgainAfter, Random.Shared);
         _facts = _facts with { CheckedAt = now, NextCheck = now + wait };
     }
 
     private void TakeWindow(RenewalWindow window)
     {
-        DomainFacts facts = _facts;
-        RenewalRecord record = facts.Record;
+        var facts = _facts;
+        var record = facts.Record;
         if (record.WindowStart == window.Start && record.WindowEnd == window.End) return;
-        CertificateFacts certificate = facts.Certificate!;
-        DateTimeOffset time =
+        var certificate = facts.Certificate!;
+        var time =
             RenewalSchedule.PickTime(certificate.NotBefore, certificate.NotAfter, window, Random.Shared);
         record = record with { RenewAt = time, WindowStart = window.Start, WindowEnd = window.End };
         parts.Records.Save(domain, record);
@@ -253,14 +253,14 @@ internal sealed class DomainRenewal(DomainName domain, RenewalParts parts, Task 
 
     private void TakeFailure(Exception failure)
     {
-        RenewalRecord record = _facts.Record;
-        DateTimeOffset now = parts.Clock.GetUtcNow();
-        int failures = record.Failures + 1;
+        var record = _facts.Record;
+        var now = parts.Clock.GetUtcNow();
+        var failures = record.Failures + 1;
         var refusal = failure as AcmeFailure;
-        TimeSpan wait = RetrySchedule.WaitAfter(
+        var wait = RetrySchedule.WaitAfter(
             failures, refusal?.RetryAfter, refusal is { ConcernsAllDomains: true }, Random.Shared);
-        bool isExpected = failure is AcmeFailure or IOException or UnauthorizedAccessException;
-        string words = isExpected ? failure.Message : $"{failure.GetType().Name}: {failure.Message}";
+        var isExpected = failure is AcmeFailure or IOException or UnauthorizedAccessException;
+        var words = isExpected ? failure.Message : $"{failure.GetType().Name}: {failure.Message}";
         record = record with { Failures = failures, FailedAt = now, NextTry = now + wait, Failure = words };
         _facts = _facts with { Record = record };
         parts.Records.Save(domain, record);

@@ -37,7 +37,7 @@ internal static class DurableFile
         File.Delete(path + Beside);
         try
         {
-            using FileStream file = Create(path + Beside);
+            using var file = Create(path + Beside);
             file.Write(content);
             file.Flush(flushToDisk: true);
         }

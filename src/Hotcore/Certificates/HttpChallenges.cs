@@ -19,7 +19,7 @@ internal sealed class HttpChallenges
     /// <summary>Finds the answer to a token, byte by byte. The answer is not to be changed.</summary>
     public bool TryFind(ReadOnlySpan<byte> token, [NotNullWhen(true)] out byte[]? keyAuthorization)
     {
-        foreach (Challenge challenge in Volatile.Read(ref _challenges))
+        foreach (var challenge in Volatile.Read(ref _challenges))
         {
             if (!token.SequenceEqual(challenge.Token)) continue;
             keyAuthorization = challenge.KeyAuthorization;
@@ -38,7 +38,7 @@ internal sealed class HttpChallenges
 
     public void Remove(string token)
     {
-        byte[] bytes = Encoding.ASCII.GetBytes(token);
+        var bytes = Encoding.ASCII.GetBytes(token);
         lock (_writing) Volatile.Write(ref _challenges, [.. Without(bytes)]);
     }
 

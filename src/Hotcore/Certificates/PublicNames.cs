@@ -22,7 +22,7 @@ internal static class PublicNames
     /// <summary>Whether the domain is one of them.</summary>
     public static bool Include(DomainName domain)
     {
-        string name = domain.ToString();
+        var name = domain.ToString();
         return name.Contains('.') && !Others.Any(other => IsBeneath(name, other));
     }
 

@@ -17,8 +17,8 @@ internal static class RenewalSchedule
     public static DateTimeOffset PickTime(
         DateTimeOffset notBefore, DateTimeOffset notAfter, RenewalWindow window, Random random)
     {
-        DateTimeOffset picked = window.Start + ((window.End - window.Start) * random.NextDouble());
-        DateTimeOffset latest = notAfter - ((notAfter - notBefore) / 10);
+        var picked = window.Start + ((window.End - window.Start) * random.NextDouble());
+        var latest = notAfter - ((notAfter - notBefore) / 10);
         return picked < latest ? picked : latest;
     }
 

@@ -20,10 +20,10 @@ internal static class RetrySchedule
     /// <param name="random">Takes up to a tenth off, so that what failed together does not return together.</param>
     public static TimeSpan WaitAfter(int failures, TimeSpan? asked, bool concernsAllDomains, Random random)
     {
-        TimeSpan doubled = failures > 10 ? Longest : First * (1 << (failures - 1));
-        TimeSpan wait = (doubled < Longest ? doubled : Longest) * (1 - (0.1 * random.NextDouble()));
-        TimeSpan longestAsked = concernsAllDomains ? LongestAskedForAll : LongestAskedForOne;
-        TimeSpan wanted = asked ?? TimeSpan.Zero;
+        var doubled = failures > 10 ? Longest : First * (1 << (failures - 1));
+        var wait = (doubled < Longest ? doubled : Longest) * (1 - (0.1 * random.NextDouble()));
+        var longestAsked = concernsAllDomains ? LongestAskedForAll : LongestAskedForOne;
+        var wanted = asked ?? TimeSpan.Zero;
         if (wanted > longestAsked) wanted = longestAsked;
         return wanted > wait ? wanted : wait;
     }

@@ -15,7 +15,7 @@ internal sealed class StoredCertificate
 {
     private StoredCertificate(DomainName domain, byte[] pem, X509Certificate2Collection chain, AsymmetricAlgorithm key)
     {
-        X509Certificate2 leaf = chain[0];
+        var leaf = chain[0];
         Domain = domain;
         Pem = pem;
         ChainDer = [.. chain.Select(certificate => certificate.RawData)];
@@ -23,7 +23,7 @@ internal sealed class StoredCertificate
         NotBefore = leaf.NotBefore.ToUniversalTime();
         NotAfter = leaf.NotAfter.ToUniversalTime();
         Serial = leaf.SerialNumberBytes.ToArray();
-        byte[]? keyIdentifier = leaf.Extensions.OfType<X509AuthorityKeyIdentifierExtension>().FirstOrDefault()
+        var keyIdentifier = leaf.Extensions.OfType<X509AuthorityKeyIdentifierExtension>().FirstOrDefault()
             ?.KeyIdentifier?.ToArray();
         // RFC 9773 4.1.
         if (keyIdentifier is not null)
@@ -84,7 +84,7 @@ internal sealed class StoredCertificate
         finally
         {
             key?.Dispose();
-            foreach (X509Certificate2 link in chain) link.Dispose();
+            foreach (var link in chain) link.Dispose();
         }
         return certificate is not null;
     }
@@ -92,11 +92,11 @@ internal sealed class StoredCertificate
     private static string? ReadBlocks(
         ReadOnlySpan<char> text, X509Certificate2Collection chain, ref AsymmetricAlgorithm? key)
     {
-        int blocks = text.Count("-----BEGIN ");
-        while (PemEncoding.TryFind(text, out PemFields block))
+        var blocks = text.Count("-----BEGIN ");
+        while (PemEncoding.TryFind(text, out var block))
         {
-            ReadOnlySpan<char> label = text[block.Label];
-            string whole = text[block.Location].ToString();
+            var label = text[block.Label];
+            var whole = text[block.Location].ToString();
             if (label is "CERTIFICATE")
             {
                 chain.Add(X509Certificate2.CreateFromPem(whole));
@@ -132,10 +132,10 @@ internal sealed class StoredCertificate
     private static bool IsRsa(ReadOnlySpan<char> label, string pem)
     {
         if (label is not "PRIVATE KEY") return false;
-        PemFields block = PemEncoding.Find(pem);
-        byte[] der = Convert.FromBase64String(pem[block.Base64Data]);
+        var block = PemEncoding.Find(pem);
+        var der = Convert.FromBase64String(pem[block.Base64Data]);
         // RFC 5208 5: a version, then the algorithm.
-        AsnReader info = new AsnReader(der, AsnEncodingRules.BER).ReadSequence();
+        var info = new AsnReader(der, AsnEncodingRules.BER).ReadSequence();
         info.ReadInteger();
         return info.ReadSequence().ReadObjectIdentifier() == "1.2.840.113549.1.1.1";
     }
@@ -144,7 +144,7 @@ internal sealed class StoredCertificate
     {
         if (chain.Count == 0) return "it holds no certificate";
         if (key is null) return "it holds no private key";
-        X509Certificate2 leaf = chain[0];
+        var leaf = chain[0];
         if (!IsKeyOf(leaf, key)) return "its key does not belong to its certificate";
         if (!leaf.MatchesHostname(domain.ToString(), allowWildcards: true, allowCommonName: false))
             return $"its certificate is not for {domain}";
@@ -170,16 +170,16 @@ internal sealed class StoredCertificate
     /// <summary>By a signature: a damaged file may well hold the right public key beside a wrong private one.</summary>
     private static bool IsKeyOf(X509Certificate2 leaf, AsymmetricAlgorithm key)
     {
-        ReadOnlySpan<byte> probe = "hotcore"u8;
-        HashAlgorithmName hash = HashAlgorithmName.SHA256;
+        var probe = "hotcore"u8;
+        var hash = HashAlgorithmName.SHA256;
         if (key is ECDsa ec)
         {
-            using ECDsa? ecPublic = leaf.GetECDsaPublicKey();
+            using var ecPublic = leaf.GetECDsaPublicKey();
             return ecPublic is not null && ecPublic.KeySize == ec.KeySize
                 && ecPublic.VerifyData(probe, ec.SignData(probe, hash), hash);
         }
         var rsa = (RSA)key;
-        using RSA? rsaPublic = leaf.GetRSAPublicKey();
+        using var rsaPublic = leaf.GetRSAPublicKey();
         return rsaPublic is not null && rsaPublic.VerifyData(
             probe, rsa.SignData(probe, hash, RSASignaturePadding.Pkcs1), hash, RSASignaturePadding.Pkcs1);
     }

@@ -25,7 +25,7 @@ internal sealed class TlsChallenges
     /// <summary>Finds the certificate for a server name as the client sent it, in any case.</summary>
     public bool TryFind(ReadOnlySpan<byte> serverName, [NotNullWhen(true)] out ChallengeCertificate? certificate)
     {
-        foreach (ChallengeCertificate candidate in Volatile.Read(ref _certificates))
+        foreach (var candidate in Volatile.Read(ref _certificates))
         {
             if (!Ascii.EqualsIgnoreCase(serverName, candidate.DomainBytes)) continue;
             certificate = candidate;

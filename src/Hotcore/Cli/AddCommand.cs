@@ -20,7 +20,7 @@ internal static class AddCommand
 
     private static int Run(RunningHotcore hotcore, Terminal terminal, string domain, string port)
     {
-        string[] ok = hotcore.Ask($"add {domain} {port}").Split(' ');
+        var ok = hotcore.Ask($"add {domain} {port}").Split(' ');
         if (ok is not ["ok", string mapped, string mappedPort])
             throw new CommandFailure(ExitCode.Refused, "whatever has the control port is not hotcore");
         terminal.Output.WriteLine($"{mapped} → port {mappedPort}");

@@ -8,11 +8,11 @@ internal static class BashCompletion
 {
     public static string Write(Command root)
     {
-        string names = string.Join(' ', CommandTexts.VisibleCommands(root).Select(command => command.Name));
+        var names = string.Join(' ', CommandTexts.VisibleCommands(root).Select(command => command.Name));
         var cases = new StringBuilder();
-        foreach (Command command in CommandTexts.VisibleCommands(root))
+        foreach (var command in CommandTexts.VisibleCommands(root))
             cases.Append($"        {command.Name}) words=\"{Words(root, command, names)}\" ;;\n");
-        string rootOptions = string.Join(' ', CommandTexts.VisibleOptions(root, root).Select(option => option.Name));
+        var rootOptions = string.Join(' ', CommandTexts.VisibleOptions(root, root).Select(option => option.Name));
         return $$"""
             # shellcheck shell=bash
             # Tab completion of hotcore for bash; written by hotcore itself.
@@ -41,7 +41,7 @@ internal static class BashCompletion
 
     private static string Words(Command root, Command command, string names)
     {
-        string words = string.Join(' ', CommandTexts.VisibleOptions(root, command).Select(option => option.Name));
+        var words = string.Join(' ', CommandTexts.VisibleOptions(root, command).Select(option => option.Name));
         if (CommandTexts.TakesCommand(command)) return $"{names} {words}";
         return CommandTexts.TakesMappedDomain(command) ? $"$(hotcore list 2>/dev/null | cut -d ' ' -f 1) {words}" : words;
     }

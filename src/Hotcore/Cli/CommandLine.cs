@@ -1,6 +1,5 @@
 using System.CommandLine;
 using System.CommandLine.Help;
-using System.CommandLine.Parsing;
 
 namespace Hotcore.Cli;
 
@@ -13,7 +12,7 @@ internal static class CommandLine
     /// <summary>Runs what the arguments ask for and returns the exit status (<see cref="ExitCode"/>).</summary>
     public static int Run(IReadOnlyList<string> args, Terminal terminal)
     {
-        ParseResult arguments = Parse(args, terminal);
+        var arguments = Parse(args, terminal);
         if (arguments.Errors.Count > 0) return Complain(arguments, terminal);
         try
         {
@@ -65,15 +64,15 @@ internal static class CommandLine
         root.HelpName = "hotcore";
         root.Options.Add(controlPort);
         root.SetAction(arguments => StatusCommand.Run(controlPort.Find(arguments, terminal), terminal));
-        HelpOption help = root.Options.OfType<HelpOption>().Single();
+        var help = root.Options.OfType<HelpOption>().Single();
         help.Action = new HelpWithMessages((HelpAction)help.Action!);
         return root;
     }
 
     private static int Complain(ParseResult arguments, Terminal terminal)
     {
-        foreach (ParseError error in arguments.Errors) terminal.Error.WriteLine(error.Message);
-        Command command = arguments.CommandResult.Command;
+        foreach (var error in arguments.Errors) terminal.Error.WriteLine(error.Message);
+        var command = arguments.CommandResult.Command;
         terminal.Error.WriteLine(command is RootCommand ? "see: hotcore help" : $"see: hotcore {command.Name} --help");
         return ExitCode.WrongUsage;
     }

@@ -20,11 +20,11 @@ internal sealed class ControlPortOption : Option<int?>
     /// <exception cref="CommandFailure">The port in the environment is none.</exception>
     public RunningHotcore Find(ParseResult arguments, Terminal terminal)
     {
-        int? port = arguments.GetValue(this);
+        var port = arguments.GetValue(this);
         if (port is not null) return new RunningHotcore(port.Value);
-        string? variable = terminal.Environment(Variable);
+        var variable = terminal.Environment(Variable);
         if (string.IsNullOrEmpty(variable)) return new RunningHotcore(ControlServer.DefaultPort);
-        if (Mapping.TryParsePort(variable, out int read)) return new RunningHotcore(read);
+        if (Mapping.TryParsePort(variable, out var read)) return new RunningHotcore(read);
         throw new CommandFailure(ExitCode.WrongUsage, $"{Variable} is '{variable}'; it takes a number from 1 to 65535");
     }
 }

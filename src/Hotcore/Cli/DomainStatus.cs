@@ -39,14 +39,14 @@ internal sealed class DomainStatus
     public bool NeedsAttention => !IsUp || _certificate == "failed" || (_certificate == "valid" && EndsSoon);
 
     private bool EndsSoon =>
-        DateTimeOffset.TryParse(_times.GetValueOrDefault("until"), CultureInfo.InvariantCulture, out DateTimeOffset end)
+        DateTimeOffset.TryParse(_times.GetValueOrDefault("until"), CultureInfo.InvariantCulture, out var end)
         && end - DateTimeOffset.UtcNow < TooCloseToItsEnd;
 
     /// <summary>Reads one line.</summary>
     /// <exception cref="CommandFailure">It is not what this version of hotcore says.</exception>
     public static DomainStatus Parse(string line)
     {
-        string[] parts = line.Split(" because ", 2);
+        var parts = line.Split(" because ", 2);
         if (parts[0].Split(' ') is [_, _, "upstream", _, "certificate", ..] words && words.Length > 5)
             return new DomainStatus(words, parts.Length == 2 ? parts[1] : null);
         throw new CommandFailure(ExitCode.Refused, "whatever has the control port is not this version of hotcore");

@@ -12,15 +12,15 @@ internal static class FishCompletion
     {
         var text = new StringBuilder(
             $"# Tab completion of hotcore for fish; written by hotcore itself.\n{Start} --no-files\n");
-        string names = string.Join(' ', CommandTexts.VisibleCommands(root).Select(command => command.Name));
-        foreach (Command command in CommandTexts.VisibleCommands(root))
+        var names = string.Join(' ', CommandTexts.VisibleCommands(root).Select(command => command.Name));
+        foreach (var command in CommandTexts.VisibleCommands(root))
         {
             text.Append(
                 $"{Start} --condition __fish_use_subcommand --arguments {command.Name} --description {Quote(command.Description)}\n");
-            string condition = $"--condition '__fish_seen_subcommand_from {command.Name}'";
-            foreach (Option option in CommandTexts.VisibleOptions(root, command))
+            var condition = $"--condition '__fish_seen_subcommand_from {command.Name}'";
+            foreach (var option in CommandTexts.VisibleOptions(root, command))
             {
-                string value = !CommandTexts.TakesValue(option) ? ""
+                var value = !CommandTexts.TakesValue(option) ? ""
                     : CommandTexts.TakesFile(option) || CommandTexts.TakesFolder(option) ? " --require-parameter --force-files"
                     : " --exclusive";
                 text.Append($"{Start} {condition} --long-option {option.Name.TrimStart('-')}{value} --description {Quote(option.Description)}\n");

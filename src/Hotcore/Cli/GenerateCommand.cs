@@ -13,7 +13,7 @@ internal static class GenerateCommand
         command.Hidden = true;
         command.SetAction(arguments =>
         {
-            int index = CommandTexts.Names.ToList().IndexOf(arguments.GetRequiredValue(name));
+            var index = CommandTexts.Names.ToList().IndexOf(arguments.GetRequiredValue(name));
             terminal.Output.Write(CommandTexts.All(arguments.RootCommandResult.Command)[index].Text);
         });
         return command;

@@ -23,8 +23,8 @@ internal static class HandOverCommand
 
     private static int Run(Terminal terminal)
     {
-        string? mainProcess = terminal.Environment(MainProcessVariable);
-        if (!int.TryParse(mainProcess, NumberStyles.None, CultureInfo.InvariantCulture, out int processId))
+        var mainProcess = terminal.Environment(MainProcessVariable);
+        if (!int.TryParse(mainProcess, NumberStyles.None, CultureInfo.InvariantCulture, out var processId))
         {
             throw new CommandFailure(
                 ExitCode.WrongUsage, "hand-over is for systemd, which says what the main process is; use: sudo systemctl reload hotcore");
@@ -44,7 +44,7 @@ internal static class HandOverCommand
     private static IReadOnlyList<string> ReadArguments(int processId)
     {
         // Each has a zero behind it.
-        string[] words = File.ReadAllText($"/proc/{processId}/cmdline", Encoding.UTF8).Split('\0');
+        var words = File.ReadAllText($"/proc/{processId}/cmdline", Encoding.UTF8).Split('\0');
         if (words.Length < 2) throw new IOException($"process {processId} has ended");
         return [.. words[1..^1].Where(word => word != ServeCommand.TakeOver), ServeCommand.TakeOver];
     }
@@ -59,7 +59,7 @@ internal static class HandOverCommand
         {
             RedirectStandardOutput = true,
         };
-        using Process process = Process.Start(start)!;
+        using var process = Process.Start(start)!;
         while (process.StandardOutput.ReadLine() is { } line)
         {
             if (line == Daemon.Ready) return true;

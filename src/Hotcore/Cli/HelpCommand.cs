@@ -20,7 +20,7 @@ internal static class HelpCommand
     private static int Run(ParseResult arguments, string? name, Terminal terminal)
     {
         if (name is null) return CommandLine.Run(["--help"], terminal);
-        Command root = arguments.RootCommandResult.Command;
+        var root = arguments.RootCommandResult.Command;
         if (root.Subcommands.Any(command => command.Name == name)) return CommandLine.Run([name, "--help"], terminal);
         throw new CommandFailure(ExitCode.WrongUsage, $"'{name}' is not a command; see: hotcore help");
     }

@@ -12,7 +12,7 @@ internal sealed class HelpWithMessages(HelpAction commands) : SynchronousCommand
 
     public override int Invoke(ParseResult parseResult)
     {
-        int exitCode = commands.Invoke(parseResult);
+        var exitCode = commands.Invoke(parseResult);
         if (parseResult.CommandResult.Command is RootCommand) WriteMessages(parseResult.InvocationConfiguration.Output);
         return exitCode;
     }
@@ -21,8 +21,8 @@ internal sealed class HelpWithMessages(HelpAction commands) : SynchronousCommand
     {
         output.WriteLine(
             $"Messages (UDP to 127.0.0.1 or ::1, port {ControlServer.DefaultPort}; by hand: hotcore msg <text>):");
-        int width = ControlMessage.Catalogue.Max(message => message.Request.Length);
-        foreach ((string request, string reply) in ControlMessage.Catalogue)
+        var width = ControlMessage.Catalogue.Max(message => message.Request.Length);
+        foreach ((var request, var reply) in ControlMessage.Catalogue)
             output.WriteLine($"  {request.PadRight(width)}  {reply}");
     }
 }

@@ -26,7 +26,7 @@ internal static class InstallCommand
     {
         try
         {
-            InstallPlan plan = MakePlan(terminal, isLocal, texts);
+            var plan = MakePlan(terminal, isLocal, texts);
             terminal.Output.WriteLine($"installing hotcore {plan.Version}");
             var steps = new StepReport(terminal, Steps);
             if (!new Installer(plan, steps.Write).Run()) return ExitCode.Refused;
@@ -45,12 +45,12 @@ internal static class InstallCommand
         Terminal terminal, bool isLocal, IReadOnlyList<(string Path, string Text)> texts)
     {
         var machine = new MachineRoot("/");
-        string program = Environment.ProcessPath ?? throw new InstallFailure("the path of this program cannot be told");
-        string command = $"{program} install{(isLocal ? " --local" : "")}";
+        var program = Environment.ProcessPath ?? throw new InstallFailure("the path of this program cannot be told");
+        var command = $"{program} install{(isLocal ? " --local" : "")}";
         Requirements.CheckRights(machine, Environment.IsPrivilegedProcess, command);
         Requirements.CheckProgram(AppContext.BaseDirectory);
-        MachineUser? developer = isLocal ? MachineUser.Find(isPrivileged: true, terminal.Environment) : null;
-        ServiceUser user = developer is null
+        var developer = isLocal ? MachineUser.Find(isPrivileged: true, terminal.Environment) : null;
+        var user = developer is null
             ? ServiceUser.OfServer
             : ServiceUser.OfLocalMode(developer, terminal.Environment);
         return new InstallPlan(machine, program, Build.Version, user, developer, texts, ControlServer.DefaultPort);

@@ -15,8 +15,8 @@ internal static class ListCommand
     private static int Run(RunningHotcore hotcore, Terminal terminal)
     {
         string[][] mappings = [.. hotcore.AskForAll("list").Select(line => line.Split(' ', 2))];
-        int width = terminal.IsInteractive ? mappings.Max(words => (int?)words[0].Length) ?? 0 : 0;
-        foreach (string[] words in mappings) terminal.Output.WriteLine($"{words[0].PadRight(width)} {words[^1]}");
+        var width = terminal.IsInteractive ? mappings.Max(words => (int?)words[0].Length) ?? 0 : 0;
+        foreach (var words in mappings) terminal.Output.WriteLine($"{words[0].PadRight(width)} {words[^1]}");
         return ExitCode.Ok;
     }
 }

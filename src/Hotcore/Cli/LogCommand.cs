@@ -18,12 +18,12 @@ internal static class LogCommand
     private static string FindLog(RunningHotcore hotcore, Terminal terminal)
     {
         const string key = "log ";
-        string[] facts = hotcore.TryAsk("status")?.Split('\n') ?? [];
-        string? line = facts.FirstOrDefault(fact => fact.StartsWith(key, StringComparison.Ordinal));
+        var facts = hotcore.TryAsk("status")?.Split('\n') ?? [];
+        var line = facts.FirstOrDefault(fact => fact.StartsWith(key, StringComparison.Ordinal));
         if (line is not null) return line[key.Length..];
-        foreach (bool isLocal in (ReadOnlySpan<bool>)[Build.IsLocal, !Build.IsLocal])
+        foreach (var isLocal in (ReadOnlySpan<bool>)[Build.IsLocal, !Build.IsLocal])
         {
-            string path = Paths.Default(isLocal, terminal.Environment).Log;
+            var path = Paths.Default(isLocal, terminal.Environment).Log;
             if (File.Exists(path)) return path;
         }
         throw RunningHotcore.NotRunning();
@@ -53,7 +53,7 @@ internal static class LogCommand
         try
         {
             // -F goes on with the next file when hotcore begins one.
-            using Process tail = Process.Start("tail", ["-n", "50", "-F", path]);
+            using var tail = Process.Start("tail", ["-n", "50", "-F", path]);
             tail.WaitForExit();
             return tail.ExitCode;
         }

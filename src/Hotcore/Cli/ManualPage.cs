@@ -16,10 +16,10 @@ internal static class ManualPage
         text.Append(
             $".SH DESCRIPTION\n{Escape(root.Description)}\nThere is no configuration file; certificates come and are renewed by themselves.\n");
         text.Append(".SH COMMANDS\n");
-        foreach (Command command in CommandTexts.VisibleCommands(root)) WriteCommand(text, root, command);
+        foreach (var command in CommandTexts.VisibleCommands(root)) WriteCommand(text, root, command);
         text.Append(".SH MESSAGES\n");
         text.Append($"One UDP datagram to 127.0.0.1 or ::1, port {ControlServer.DefaultPort}; one datagram back.\n");
-        foreach ((string request, string reply) in ControlMessage.Catalogue)
+        foreach ((var request, var reply) in ControlMessage.Catalogue)
             text.Append($".TP\n.B {Escape(request)}\n{Escape(reply)}\n");
         WriteRest(text);
         return text.ToString();
@@ -27,12 +27,12 @@ internal static class ManualPage
 
     private static void WriteCommand(StringBuilder text, Command root, Command command)
     {
-        IEnumerable<string> arguments = command.Arguments.Select(argument =>
+        var arguments = command.Arguments.Select(argument =>
             argument.Arity.MinimumNumberOfValues == 0 ? $"[<{argument.Name}>]" : $"<{argument.Name}>");
         text.Append($".SS {Escape(string.Join(' ', arguments.Prepend(command.Name)))}\n{Escape(command.Description)}.\n");
-        foreach (Option option in CommandTexts.VisibleOptions(root, command).Where(option => option.Name != "--help"))
+        foreach (var option in CommandTexts.VisibleOptions(root, command).Where(option => option.Name != "--help"))
         {
-            string value = CommandTexts.TakesValue(option) ? $" \\fI{Escape(option.HelpName)}\\fR" : "";
+            var value = CommandTexts.TakesValue(option) ? $" \\fI{Escape(option.HelpName)}\\fR" : "";
             text.Append($".TP\n\\fB{Escape(option.Name)}\\fR{value}\n{Escape(option.Description)}\n");
         }
     }
@@ -63,7 +63,7 @@ internal static class ManualPage
     /// <summary>A text in which nothing is taken for a command, and a hyphen can be searched for and copied.</summary>
     private static string Escape(string? text)
     {
-        string escaped = (text ?? "").Replace("\\", "\\e", StringComparison.Ordinal)
+        var escaped = (text ?? "").Replace("\\", "\\e", StringComparison.Ordinal)
             .Replace("-", "\\-", StringComparison.Ordinal).Replace("→", "\\(->", StringComparison.Ordinal)
             .Replace("…", "...", StringComparison.Ordinal);
         return escaped.Length > 0 && escaped[0] is '.' or '\'' ? "\\&" + escaped : escaped;

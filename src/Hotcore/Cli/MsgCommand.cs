@@ -20,12 +20,12 @@ internal static class MsgCommand
         };
         command.SetAction(arguments =>
         {
-            string message = string.Join(' ', arguments.GetRequiredValue(text));
+            var message = string.Join(' ', arguments.GetRequiredValue(text));
             // Nobody replies to an empty datagram.
             if (message.Length == 0)
                 throw new CommandFailure(ExitCode.WrongUsage, "the message is empty; for example: hotcore msg check");
-            string reply = controlPort.Find(arguments, terminal).TryAsk(message) ?? throw RunningHotcore.NotRunning();
-            bool isRefused = ControlMessage.FindError(reply) is not null;
+            var reply = controlPort.Find(arguments, terminal).TryAsk(message) ?? throw RunningHotcore.NotRunning();
+            var isRefused = ControlMessage.FindError(reply) is not null;
             (isRefused ? terminal.Error : terminal.Output).WriteLine(reply);
             return isRefused ? ExitCode.Refused : ExitCode.Ok;
         });

@@ -11,7 +11,7 @@ internal static class RemoveCommand
         var command = new Command("remove", "Unmap a domain") { domain, controlPort };
         command.SetAction(arguments =>
         {
-            string reply = controlPort.Find(arguments, terminal).Ask($"remove {arguments.GetRequiredValue(domain)}");
+            var reply = controlPort.Find(arguments, terminal).Ask($"remove {arguments.GetRequiredValue(domain)}");
             terminal.Output.WriteLine($"{reply.Split(' ')[^1]} is not mapped any more");
             return ExitCode.Ok;
         });

@@ -11,8 +11,8 @@ internal sealed class RunningHotcore(int controlPort)
     /// <exception cref="CommandFailure">No hotcore runs, or it refused.</exception>
     public string Ask(string message)
     {
-        string reply = _client.Ask(message) ?? throw NotRunning();
-        string? refusal = ControlMessage.FindError(reply);
+        var reply = _client.Ask(message) ?? throw NotRunning();
+        var refusal = ControlMessage.FindError(reply);
         return refusal is null ? reply : throw new CommandFailure(ExitCode.Refused, refusal);
     }
 
@@ -26,7 +26,7 @@ internal sealed class RunningHotcore(int controlPort)
     /// <summary>Says that no hotcore runs, and how to start it.</summary>
     public static CommandFailure NotRunning()
     {
-        string start = File.Exists(Paths.SystemdUnit) ? "sudo systemctl start hotcore" : "hotcore serve";
+        var start = File.Exists(Paths.SystemdUnit) ? "sudo systemctl start hotcore" : "hotcore serve";
         return new CommandFailure(ExitCode.NotRunning, $"hotcore is not running; start it with: {start}");
     }
 }

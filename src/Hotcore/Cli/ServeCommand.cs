@@ -22,8 +22,8 @@ internal static class ServeCommand
             HelpName = "ADDRESS",
             CustomParser = ParseAddress,
         };
-        Option<int?> httpPort = CreatePortOption("--http-port", "The port for plain HTTP; 0 for any that is free");
-        Option<int?> httpsPort = CreatePortOption("--https-port", "The port for HTTPS; 0 for any that is free");
+        var httpPort = CreatePortOption("--http-port", "The port for plain HTTP; 0 for any that is free");
+        var httpsPort = CreatePortOption("--https-port", "The port for HTTPS; 0 for any that is free");
         var acmeDirectory = new Option<Uri?>("--acme-directory")
         {
             Description = "The ACME directory of the CA that certificates come from; Let's Encrypt unless given",
@@ -35,7 +35,7 @@ internal static class ServeCommand
             Description = "A PEM file of roots to trust, beside the system's, for that directory's own TLS",
             HelpName = "FILE",
         };
-        Option<int?> controlPort = CreatePortOption(
+        var controlPort = CreatePortOption(
             "--control-port",
             $"The UDP port for messages, {ControlServer.DefaultPort} unless given; 0 for any that is free");
         var takeOver = new Option<bool>(TakeOver)
@@ -56,7 +56,7 @@ internal static class ServeCommand
         };
         command.SetAction(arguments =>
         {
-            bool isLocal = Build.IsLocal || arguments.GetValue(local);
+            var isLocal = Build.IsLocal || arguments.GetValue(local);
             var options = new DaemonOptions(
                 isLocal,
                 FindPaths(arguments.GetValue(data), isLocal, terminal),
@@ -96,16 +96,16 @@ internal static class ServeCommand
 
     private static Uri? ParseUrl(ArgumentResult result)
     {
-        string word = result.Tokens.Count == 0 ? "" : result.Tokens[^1].Value;
-        if (Uri.TryCreate(word, UriKind.Absolute, out Uri? url) && url.Scheme is "https" or "http") return url;
+        var word = result.Tokens.Count == 0 ? "" : result.Tokens[^1].Value;
+        if (Uri.TryCreate(word, UriKind.Absolute, out var url) && url.Scheme is "https" or "http") return url;
         result.AddError($"'{word}' is not a URL; --acme-directory takes one, such as https://ca.example/directory");
         return null;
     }
 
     private static IPAddress? ParseAddress(ArgumentResult result)
     {
-        string word = result.Tokens.Count == 0 ? "" : result.Tokens[^1].Value;
-        if (IPAddress.TryParse(word, out IPAddress? address)) return address;
+        var word = result.Tokens.Count == 0 ? "" : result.Tokens[^1].Value;
+        if (IPAddress.TryParse(word, out var address)) return address;
         result.AddError($"'{word}' is not an IP address; --bind takes one, such as 127.0.0.1");
         return null;
     }

@@ -8,20 +8,20 @@ internal static class StatusCommand
     /// <summary>Returns 0 when all is well, and 1 when something needs attention.</summary>
     public static int Run(RunningHotcore hotcore, Terminal terminal)
     {
-        IEnumerable<string[]> lines = hotcore.Ask("status").Split('\n').Select(line => line.Split(' ', 2));
+        var lines = hotcore.Ask("status").Split('\n').Select(line => line.Split(' ', 2));
         string[][] facts = [.. lines.Where(words => words.Length == 2)];
         WriteFacts(facts, terminal.Output);
         List<DomainStatus> domains = [.. hotcore.AskForAll("status domains").Select(DomainStatus.Parse)];
-        int width = domains.Max(domain => (int?)domain.Name.Length) ?? 0;
-        foreach (DomainStatus domain in domains) Write(domain, width, terminal);
+        var width = domains.Max(domain => (int?)domain.Name.Length) ?? 0;
+        foreach (var domain in domains) Write(domain, width, terminal);
         return Conclude(domains, terminal.Output);
     }
 
     private static void WriteFacts(string[][] facts, TextWriter output)
     {
-        string mode = Find("mode") == "local" ? " in local mode" : "";
+        var mode = Find("mode") == "local" ? " in local mode" : "";
         output.WriteLine($"hotcore {Find("version")} is running{mode}, for {FormatUptime(Find("uptime"))}");
-        foreach (string[] fact in facts)
+        foreach (var fact in facts)
         {
             if (fact[0] is "http" or "https" or "control") output.WriteLine($"{fact[0],-8}{fact[1]}");
         }
@@ -33,11 +33,11 @@ internal static class StatusCommand
 
     private static void Write(DomainStatus domain, int width, Terminal terminal)
     {
-        string state = domain.IsUp ? terminal.Green("up") : terminal.Red("down");
+        var state = domain.IsUp ? terminal.Green("up") : terminal.Red("down");
         terminal.Output.WriteLine($"{domain.Name.PadRight(width)} → port {domain.Port,-5}  {state}{domain.Certificate}");
         if (!domain.IsUp)
         {
-            string remedy = $"start the app, or map another port: hotcore add {domain.Name} <port>";
+            var remedy = $"start the app, or map another port: hotcore add {domain.Name} <port>";
             terminal.Output.WriteLine($"    nothing listens on port {domain.Port}: {remedy}");
         }
         if (domain.Reason is not null) terminal.Output.WriteLine($"    {domain.Reason}");
@@ -45,7 +45,7 @@ internal static class StatusCommand
 
     private static int Conclude(List<DomainStatus> domains, TextWriter output)
     {
-        int bad = domains.Count(domain => domain.NeedsAttention);
+        var bad = domains.Count(domain => domain.NeedsAttention);
         if (domains.Count > 0) output.WriteLine();
         output.WriteLine((domains.Count, bad) switch
         {
@@ -58,8 +58,8 @@ internal static class StatusCommand
 
     private static string FormatUptime(string seconds)
     {
-        if (!long.TryParse(seconds, NumberStyles.None, CultureInfo.InvariantCulture, out long read)) return seconds;
-        (long days, long hours, long minutes) = (read / 86_400, read / 3600 % 24, read / 60 % 60);
+        if (!long.TryParse(seconds, NumberStyles.None, CultureInfo.InvariantCulture, out var read)) return seconds;
+        (var days, var hours, var minutes) = (read / 86_400, read / 3600 % 24, read / 60 % 60);
         if (days > 0) return $"{days} d {hours} h";
         if (hours > 0) return $"{hours} h {minutes} min";
         return minutes > 0 ? $"{minutes} min" : $"{read} s";

@@ -12,8 +12,8 @@ internal sealed class StepReport(Terminal terminal, int? count = null)
     public void Write(InstallStep step)
     {
         _number++;
-        string number = count is null ? "" : $"{_number}/{count} ";
-        string outcome = step.Outcome switch
+        var number = count is null ? "" : $"{_number}/{count} ";
+        var outcome = step.Outcome switch
         {
             StepOutcome.Done => terminal.Green("done"),
             StepOutcome.AlreadySo => "already so",

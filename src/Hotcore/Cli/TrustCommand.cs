@@ -40,12 +40,12 @@ internal static class TrustCommand
         try
         {
             var user = MachineUser.Find(isPrivileged, terminal.Environment);
-            Paths paths = FindPaths(data, user, terminal);
-            bool isUsual = data is null && string.IsNullOrEmpty(terminal.Environment("XDG_STATE_HOME"));
+            var paths = FindPaths(data, user, terminal);
+            var isUsual = data is null && string.IsNullOrEmpty(terminal.Environment("XDG_STATE_HOME"));
             var system = new SystemStore(root, isPrivileged, FormatSudoCommand(isUsual ? null : paths, isRemoval));
             var browsers = new BrowserStores(root, user, terminal.Environment);
             if (isRemoval) return Report([system.Remove(user.Name), .. browsers.Remove()], terminal);
-            using LocalAuthority authority = Open(paths, user, terminal);
+            using var authority = Open(paths, user, terminal);
             if (authority.IsOfMkcert)
             {
                 throw new CommandFailure(
@@ -70,14 +70,14 @@ internal static class TrustCommand
     /// <summary>Opens the CA, or makes it: then it is the user's, whoever runs this.</summary>
     private static LocalAuthority Open(Paths paths, MachineUser user, Terminal terminal)
     {
-        string folder = paths.LocalAuthority;
+        var folder = paths.LocalAuthority;
         if (user.SudoIds is not null && !Directory.Exists(folder)) user.Run("mkdir", "-p", "-m", "700", "--", folder);
         var authority = LocalAuthority.Open(
             folder,
             TimeProvider.System,
             terminal.Error.WriteLine,
             name => user.ReadEnvironment(name, terminal.Environment));
-        string[] files = user.SudoIds is null ? [] : Directory.GetFiles(folder);
+        var files = user.SudoIds is null ? [] : Directory.GetFiles(folder);
         if (files.Length > 0)
             OutsideProgram.Run("chown", [$"--reference={folder}", "--no-dereference", "--", .. files]);
         return authority;
@@ -85,9 +85,9 @@ internal static class TrustCommand
 
     private static int Report(IReadOnlyCollection<TrustStep> steps, Terminal terminal)
     {
-        foreach (TrustStep step in steps)
+        foreach (var step in steps)
         {
-            string outcome = step.Outcome switch
+            var outcome = step.Outcome switch
             {
                 TrustOutcome.Done => terminal.Green("done"),
                 TrustOutcome.AlreadySo => "already so",

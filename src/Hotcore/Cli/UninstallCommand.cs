@@ -23,7 +23,7 @@ internal static class UninstallCommand
         {
             Requirements.CheckRights(machine, Environment.IsPrivilegedProcess, $"hotcore uninstall{(isPurge ? " --purge" : "")}");
             var uninstaller = new Uninstaller(machine, texts, new StepReport(terminal).Write);
-            bool isDone = uninstaller.Run(isPurge, FindLocalFolder(machine, terminal));
+            var isDone = uninstaller.Run(isPurge, FindLocalFolder(machine, terminal));
             return isDone ? ExitCode.Ok : ExitCode.Refused;
         }
         catch (Exception failure) when (failure is InstallFailure or ProgramFailure or IOException or UnauthorizedAccessException)

@@ -16,7 +16,7 @@ internal static class ZshCompletion
                 commands=(
 
             """);
-        foreach (Command command in CommandTexts.VisibleCommands(root))
+        foreach (var command in CommandTexts.VisibleCommands(root))
             text.Append($"        '{command.Name}:{Escape(command.Description)}'\n");
         text.Append("""
                 )
@@ -29,19 +29,19 @@ internal static class ZshCompletion
                 case $words[1] in
 
             """);
-        foreach (Command command in CommandTexts.VisibleCommands(root)) WriteCase(text, root, command);
+        foreach (var command in CommandTexts.VisibleCommands(root)) WriteCase(text, root, command);
         return text.Append("    esac\n}\n_hotcore \"$@\"\n").ToString();
     }
 
     private static void WriteCase(StringBuilder text, Command root, Command command)
     {
         text.Append($"        {command.Name}) _arguments");
-        foreach (Option option in CommandTexts.VisibleOptions(root, command))
+        foreach (var option in CommandTexts.VisibleOptions(root, command))
             text.Append($" '{option.Name}[{Escape(option.Description)}]{Value(option)}'");
-        for (int i = 0; i < command.Arguments.Count; i++)
+        for (var i = 0; i < command.Arguments.Count; i++)
         {
-            Argument argument = command.Arguments[i];
-            string number = argument.Arity.MaximumNumberOfValues > 1 ? "*" : $"{i + 1}";
+            var argument = command.Arguments[i];
+            var number = argument.Arity.MaximumNumberOfValues > 1 ? "*" : $"{i + 1}";
             text.Append($" '{number}:{argument.Name}:{Choices(command, i)}'");
         }
         text.Append(" ;;\n");
@@ -50,7 +50,7 @@ internal static class ZshCompletion
     private static string Value(Option option)
     {
         if (!CommandTexts.TakesValue(option)) return "";
-        string files = CommandTexts.TakesFile(option) ? "_files" : CommandTexts.TakesFolder(option) ? "_files -/" : "";
+        var files = CommandTexts.TakesFile(option) ? "_files" : CommandTexts.TakesFolder(option) ? "_files -/" : "";
         return $":{option.HelpName}:{files}";
     }
 

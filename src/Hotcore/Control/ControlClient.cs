@@ -20,7 +20,7 @@ internal sealed class ControlClient(int port, TimeSpan timeLimit)
     /// </summary>
     public string? Ask(string message)
     {
-        byte[] request = Encoding.UTF8.GetBytes(message);
+        var request = Encoding.UTF8.GetBytes(message);
         if (request.Length > ControlMessage.MaxRequestBytes)
             return ControlMessage.FormatError($"a message is at most {ControlMessage.MaxRequestBytes} bytes long");
         return Ask(request, IPAddress.Loopback) ?? Ask(request, IPAddress.IPv6Loopback);
@@ -31,11 +31,11 @@ internal sealed class ControlClient(int port, TimeSpan timeLimit)
     public IEnumerable<string>? AskForAll(string message)
     {
         var lines = new List<string>();
-        string request = message;
+        var request = message;
         while (Ask(request) is string reply)
         {
-            string[] page = reply.Split('\n', StringSplitOptions.RemoveEmptyEntries);
-            bool goesOn = page is [_, .., ControlMessage.More];
+            var page = reply.Split('\n', StringSplitOptions.RemoveEmptyEntries);
+            var goesOn = page is [_, .., ControlMessage.More];
             lines.AddRange(goesOn ? page[..^1] : page);
             if (!goesOn) return lines;
             request = $"{message} after {page[^2].Split(' ')[0]}";

@@ -65,15 +65,15 @@ internal readonly record struct ControlMessage(ControlVerb Verb, DomainName? Dom
         message = default;
         error = CheckEncoding(datagram);
         if (error.Length > 0) return false;
-        string text = Encoding.UTF8.GetString(datagram);
+        var text = Encoding.UTF8.GetString(datagram);
         if (text.EndsWith('\n')) text = text[..^(text.EndsWith("\r\n", StringComparison.Ordinal) ? 2 : 1)];
-        foreach (char character in text)
+        foreach (var character in text)
         {
             if (!char.IsControl(character) || character == '\t') continue;
             error = "a message is one line, and holds no control characters";
             return false;
         }
-        string[] words = text.Split([' ', '\t'], StringSplitOptions.RemoveEmptyEntries);
+        var words = text.Split([' ', '\t'], StringSplitOptions.RemoveEmptyEntries);
         error = Read(words, out message);
         return error.Length == 0;
     }
@@ -131,16 +131,16 @@ internal readonly record struct ControlMessage(ControlVerb Verb, DomainName? Dom
     private static string ReadDomain(ControlVerb verb, string word, out ControlMessage message)
     {
         message = default;
-        if (!DomainName.TryParse(word, out DomainName domain, out string error)) return error;
+        if (!DomainName.TryParse(word, out var domain, out var error)) return error;
         message = new ControlMessage(verb, domain);
         return "";
     }
 
     private static string ReadAdd(string domainWord, string portWord, out ControlMessage message)
     {
-        string error = ReadDomain(ControlVerb.Add, domainWord, out message);
+        var error = ReadDomain(ControlVerb.Add, domainWord, out message);
         if (error.Length > 0) return error;
-        if (!Mapping.TryParsePort(portWord, out int port))
+        if (!Mapping.TryParsePort(portWord, out var port))
             return $"'{DomainName.Clip(portWord)}' is not a port; use a number from 1 to 65535";
         message = message with { Port = port };
         return "";

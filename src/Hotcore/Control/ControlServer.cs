@@ -60,7 +60,7 @@ internal sealed class ControlServer : IAsyncDisposable
         _owners = new PortOwners(clock);
         _sockets = sockets;
         EndPoints = [.. _sockets.Select(socket => (IPEndPoint)socket.LocalEndPoint!)];
-        foreach (IPEndPoint address in EndPoints) status.AddAddress("control", address);
+        foreach (var address in EndPoints) status.AddAddress("control", address);
         Resume();
     }
 
@@ -86,7 +86,7 @@ internal sealed class ControlServer : IAsyncDisposable
     public void Resume()
     {
         _pausing = new CancellationTokenSource();
-        CancellationToken pausing = _pausing.Token;
+        var pausing = _pausing.Token;
         _receiving = [.. _sockets.Select(socket => Task.Run(() => ReceiveAsync(socket, pausing), CancellationToken.None))];
     }
 
@@ -98,7 +98,7 @@ internal sealed class ControlServer : IAsyncDisposable
         if (_isStopping) return;
         await Task.WhenAny(PauseAsync(), Task.Delay(_answerPatience));
         _isStopping = true;
-        foreach (Socket socket in _sockets) socket.Dispose();
+        foreach (var socket in _sockets) socket.Dispose();
         await Task.WhenAll(_receiving);
     }
 
@@ -106,13 +106,13 @@ internal sealed class ControlServer : IAsyncDisposable
     {
         // One byte more than a message may have tells one that is too long; the kernel drops the rest of it.
         var buffer = new byte[ControlMessage.MaxRequestBytes + 1];
-        bool isVersion4 = socket.AddressFamily == AddressFamily.InterNetwork;
+        var isVersion4 = socket.AddressFamily == AddressFamily.InterNetwork;
         var anyone = new IPEndPoint(isVersion4 ? IPAddress.Any : IPAddress.IPv6Any, 0);
         while (!_isStopping && !pausing.IsCancellationRequested)
         {
             try
             {
-                SocketReceiveFromResult received =
+                var received =
                     await socket.ReceiveFromAsync(buffer, SocketFlags.None, anyone, pausing);
                 Answer(socket, (IPEndPoint)received.RemoteEndPoint, buffer.AsSpan(0, received.ReceivedBytes));
             }
@@ -133,7 +133,7 @@ internal sealed class ControlServer : IAsyncDisposable
         if (datagram.IsEmpty || !IPAddress.IsLoopback(sender.Address)) return;
         try
         {
-            if (!ControlMessage.TryParse(datagram, out ControlMessage message, out string error))
+            if (!ControlMessage.TryParse(datagram, out var message, out var error))
                 Reply(socket, sender, ControlMessage.FormatError(error));
             else if (message.Verb is ControlVerb.Add or ControlVerb.Remove)
                 Change(socket, sender, message);
@@ -149,8 +149,8 @@ internal sealed class ControlServer : IAsyncDisposable
 
     private string Read(ControlMessage message)
     {
-        MappingSnapshot mappings = _mappings.Snapshot;
-        IEnumerable<Mapping> listed = mappings.After(message.Domain?.ToString());
+        var mappings = _mappings.Snapshot;
+        var listed = mappings.After(message.Domain?.ToString());
         return message.Verb switch
         {
             ControlVerb.Check => ControlMessage.CheckReply,
@@ -165,7 +165,7 @@ internal sealed class ControlServer : IAsyncDisposable
 
     private string Describe(MappingSnapshot mappings, DomainName domain)
     {
-        Mapping? mapping = mappings.Find(domain);
+        var mapping = mappings.Find(domain);
         return mapping is null
             ? ControlMessage.FormatError($"{domain} is not mapped; use: add {domain} <port>")
             : _status.Describe(mapping);
@@ -175,20 +175,20 @@ internal sealed class ControlServer : IAsyncDisposable
     {
         if (message.Verb == ControlVerb.Add && (message.Port == EndPoints[0].Port || _isOwnPort(message.Port)))
         {
-            string reason = $"hotcore itself listens on port {message.Port}; use the port of your app";
+            var reason = $"hotcore itself listens on port {message.Port}; use the port of your app";
             Reply(socket, sender, ControlMessage.FormatError(reason));
             return;
         }
         // Asked for now: the sender may be gone once the change is durable.
-        string owner = _owners.Find(sender);
+        var owner = _owners.Find(sender);
         Interlocked.Increment(ref _changesUnderWay);
         _ = ChangeAsync(socket, sender, message, owner);
     }
 
     private async Task ChangeAsync(Socket socket, IPEndPoint sender, ControlMessage message, string owner)
     {
-        DomainName domain = message.Domain!.Value;
-        bool isAdd = message.Verb == ControlVerb.Add;
+        var domain = message.Domain!.Value;
+        var isAdd = message.Verb == ControlVerb.Add;
         try
         {
             await (isAdd ? _mappings.AddAsync(domain, message.Port) : _mappings.RemoveAsync(domain));

@@ -15,10 +15,10 @@ internal static class ControlSocket
     /// <exception cref="SocketException">The port is taken.</exception>
     public static IReadOnlyList<Socket> Open(int port, Action<string> log)
     {
-        for (int attempt = 1; ; attempt++)
+        for (var attempt = 1; ; attempt++)
         {
-            Socket first = Bind(new IPEndPoint(IPAddress.Loopback, port));
-            int chosen = ((IPEndPoint)first.LocalEndPoint!).Port;
+            var first = Bind(new IPEndPoint(IPAddress.Loopback, port));
+            var chosen = ((IPEndPoint)first.LocalEndPoint!).Port;
             try
             {
                 return [first, Bind(new IPEndPoint(IPAddress.IPv6Loopback, chosen))];

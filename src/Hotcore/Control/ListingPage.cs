@@ -10,9 +10,9 @@ internal static class ListingPage
     {
         const int room = ControlMessage.MaxReplyBytes - 1 - 4; // For a line end and "more".
         var page = new StringBuilder();
-        foreach (string line in lines)
+        foreach (var line in lines)
         {
-            int separator = page.Length == 0 ? 0 : 1;
+            var separator = page.Length == 0 ? 0 : 1;
             if (page.Length + separator + line.Length > room)
                 return page.Append('\n').Append(ControlMessage.More).ToString();
             if (separator > 0) page.Append('\n');

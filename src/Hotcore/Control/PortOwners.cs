@@ -28,7 +28,7 @@ internal sealed class PortOwners(TimeProvider clock)
     {
         try
         {
-            uint? uid = FindUid(sender);
+            var uid = FindUid(sender);
             return uid is null ? Unknown : FindName(uid.Value);
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
@@ -41,8 +41,8 @@ internal sealed class PortOwners(TimeProvider clock)
     {
         lock (_gate)
         {
-            bool isFresh = _wasRead && clock.GetElapsedTime(_readAt) < Lifetime;
-            uint? uid = isFresh ? Search(sender) : null;
+            var isFresh = _wasRead && clock.GetElapsedTime(_readAt) < Lifetime;
+            var uid = isFresh ? Search(sender) : null;
             if (uid is not null) return uid;
             _table = ReadTable("/proc/net/udp");
             _table6 = ReadTable("/proc/net/udp6");
@@ -59,7 +59,7 @@ internal sealed class PortOwners(TimeProvider clock)
     /// </summary>
     private uint? Search(IPEndPoint sender)
     {
-        string address = FormatAddress(sender.Address);
+        var address = FormatAddress(sender.Address);
         if (sender.AddressFamily == AddressFamily.InterNetworkV6)
             return SearchTable(_table6, address, sender.Port) ?? SearchTable(_table6, new string('0', 32), sender.Port);
         return SearchTable(_table, address, sender.Port)
@@ -71,9 +71,9 @@ internal sealed class PortOwners(TimeProvider clock)
     /// <summary>An address as the kernel prints it: words of 32 bits, each in the order of this machine.</summary>
     private static string FormatAddress(IPAddress address)
     {
-        byte[] bytes = address.GetAddressBytes();
+        var bytes = address.GetAddressBytes();
         var text = new StringBuilder(bytes.Length * 2);
-        for (int i = 0; i < bytes.Length; i += sizeof(uint))
+        for (var i = 0; i < bytes.Length; i += sizeof(uint))
             text.Append(CultureInfo.InvariantCulture, $"{BitConverter.ToUInt32(bytes, i):X8}");
         return text.ToString();
     }
@@ -84,23 +84,23 @@ internal sealed class PortOwners(TimeProvider clock)
     /// </summary>
     private static uint? SearchTable(ReadOnlySpan<byte> table, string address, int port)
     {
-        byte[] needle = Encoding.ASCII.GetBytes(string.Create(CultureInfo.InvariantCulture, $": {address}:{port:X4} "));
-        int start = table.IndexOf(needle);
+        var needle = Encoding.ASCII.GetBytes(string.Create(CultureInfo.InvariantCulture, $": {address}:{port:X4} "));
+        var start = table.IndexOf(needle);
         if (start < 0) return null;
-        ReadOnlySpan<byte> rest = table[(start + 2)..];
-        int end = rest.IndexOf((byte)'\n');
-        string line = Encoding.ASCII.GetString(end < 0 ? rest : rest[..end]);
-        string[] words = line.Split(' ', StringSplitOptions.RemoveEmptyEntries);
+        var rest = table[(start + 2)..];
+        var end = rest.IndexOf((byte)'\n');
+        var line = Encoding.ASCII.GetString(end < 0 ? rest : rest[..end]);
+        var words = line.Split(' ', StringSplitOptions.RemoveEmptyEntries);
         if (words.Length < 7) return null;
-        return uint.TryParse(words[6], NumberStyles.None, CultureInfo.InvariantCulture, out uint uid) ? uid : null;
+        return uint.TryParse(words[6], NumberStyles.None, CultureInfo.InvariantCulture, out var uid) ? uid : null;
     }
 
     private static string FindName(uint uid)
     {
-        string number = uid.ToString(CultureInfo.InvariantCulture);
-        foreach (string line in File.ReadLines("/etc/passwd"))
+        var number = uid.ToString(CultureInfo.InvariantCulture);
+        foreach (var line in File.ReadLines("/etc/passwd"))
         {
-            string[] fields = line.Split(':', 4);
+            var fields = line.Split(':', 4);
             if (fields.Length == 4 && fields[2] == number) return fields[0];
         }
         return number;

@@ -48,12 +48,12 @@ internal sealed record Estate(
     /// <exception cref="IOException">The other end is gone, silent, or no hotcore.</exception>
     public static async Task<Estate> ReceiveAsync(HandoverLink link, TimeSpan patience)
     {
-        (string message, IReadOnlyList<Socket> sockets) = await link.ReceiveAsync(patience);
-        string[] lines = message.Split('\n');
+        (var message, var sockets) = await link.ReceiveAsync(patience);
+        var lines = message.Split('\n');
         string[] kinds = [.. Values(lines, "socket ")];
-        ILookup<string, Socket> byKind = kinds.Zip(sockets).ToLookup(pair => pair.First, pair => pair.Second);
-        bool isKnown = lines[0] == Header && kinds.Length == sockets.Count;
-        foreach (Socket socket in isKnown ? byKind.Where(group => !Kinds.Contains(group.Key)).SelectMany(group => group) : sockets)
+        var byKind = kinds.Zip(sockets).ToLookup(pair => pair.First, pair => pair.Second);
+        var isKnown = lines[0] == Header && kinds.Length == sockets.Count;
+        foreach (var socket in isKnown ? byKind.Where(group => !Kinds.Contains(group.Key)).SelectMany(group => group) : sockets)
             socket.Dispose();
         if (!isKnown) throw new IOException($"process {link.ProcessId} hands over in a way that this version does not know");
         return new Estate(
@@ -63,9 +63,9 @@ internal sealed record Estate(
     private static Dictionary<string, string> ReadEnvironment(string[] lines)
     {
         var environment = new Dictionary<string, string>();
-        foreach (string variable in Values(lines, "environment "))
+        foreach (var variable in Values(lines, "environment "))
         {
-            string[] nameAndValue = variable.Split('=', 2);
+            var nameAndValue = variable.Split('=', 2);
             if (nameAndValue.Length == 2) environment[nameAndValue[0]] = nameAndValue[1];
         }
         return environment;

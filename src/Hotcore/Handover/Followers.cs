@@ -34,11 +34,11 @@ internal sealed class Followers : IDisposable
     public void Tell(IReadOnlyList<MappingChange> changes)
     {
         if (_links.Count == 0) return;
-        foreach (MappingChange[] some in changes.Chunk(LinesPerMessage))
+        foreach (var some in changes.Chunk(LinesPerMessage))
         {
             var lines = new ArrayBufferWriter<byte>();
-            foreach (MappingChange change in some) MappingLine.Write(lines, change);
-            string message = Encoding.ASCII.GetString(lines.WrittenSpan);
+            foreach (var change in some) MappingLine.Write(lines, change);
+            var message = Encoding.ASCII.GetString(lines.WrittenSpan);
             Try(link => link.Send(message));
             Try(link => link.ReceiveText(_patience));
         }
@@ -46,7 +46,7 @@ internal sealed class Followers : IDisposable
 
     public void Dispose()
     {
-        foreach (HandoverLink link in _links) link.Dispose();
+        foreach (var link in _links) link.Dispose();
     }
 
     /// <summary>The other side: takes changes from <paramref name="link"/> until there are no more to come. Blocks, and owns the link.</summary>
@@ -68,15 +68,15 @@ internal sealed class Followers : IDisposable
 
     private static IEnumerable<MappingChange> Read(string lines)
     {
-        foreach (string line in lines.Split('\n', StringSplitOptions.RemoveEmptyEntries))
+        foreach (var line in lines.Split('\n', StringSplitOptions.RemoveEmptyEntries))
         {
-            if (MappingLine.TryParse(Encoding.ASCII.GetBytes(line), out MappingChange change)) yield return change;
+            if (MappingLine.TryParse(Encoding.ASCII.GetBytes(line), out var change)) yield return change;
         }
     }
 
     private void Try(Action<HandoverLink> action)
     {
-        foreach (HandoverLink link in _links.ToArray())
+        foreach (var link in _links.ToArray())
         {
             try
             {

@@ -41,8 +41,8 @@ internal sealed class HandoverLink : IDisposable
     /// <exception cref="IOException">There can be no socket of that path.</exception>
     public static HandoverLink Connect(string path)
     {
-        UnixDomainSocketEndPoint address = Address(path);
-        Socket socket = CreateSocket();
+        var address = Address(path);
+        var socket = CreateSocket();
         try
         {
             socket.Connect(address);
@@ -59,7 +59,7 @@ internal sealed class HandoverLink : IDisposable
     /// <exception cref="IOException">There are no descriptors left.</exception>
     public static (HandoverLink One, HandoverLink Other) CreatePair()
     {
-        (int one, int other) = PassedDescriptors.CreatePair();
+        (var one, var other) = PassedDescriptors.CreatePair();
         return (new HandoverLink(Own(one)), new HandoverLink(Own(other)));
     }
 
@@ -95,8 +95,8 @@ internal sealed class HandoverLink : IDisposable
     /// <exception cref="IOException">It is broken, or silent for too long.</exception>
     public string ReceiveText(TimeSpan patience)
     {
-        (string message, IReadOnlyList<Socket> sockets) = Receive(patience);
-        foreach (Socket socket in sockets) socket.Dispose();
+        (var message, var sockets) = Receive(patience);
+        foreach (var socket in sockets) socket.Dispose();
         return message;
     }
 
@@ -110,13 +110,13 @@ internal sealed class HandoverLink : IDisposable
         var descriptors = new List<int>();
         try
         {
-            int length = PassedDescriptors.Receive((int)Socket.Handle, buffer, descriptors);
+            var length = PassedDescriptors.Receive((int)Socket.Handle, buffer, descriptors);
             if (length == 0) throw new EndOfStreamException($"process {ProcessId} ended, or gave up");
             return (Encoding.UTF8.GetString(buffer, 0, length), [.. descriptors.Select(Own)]);
         }
         catch (Exception)
         {
-            foreach (int descriptor in descriptors) new SafeFileHandle(descriptor, ownsHandle: true).Dispose();
+            foreach (var descriptor in descriptors) new SafeFileHandle(descriptor, ownsHandle: true).Dispose();
             throw;
         }
     }

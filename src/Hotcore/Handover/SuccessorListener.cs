@@ -59,7 +59,7 @@ internal sealed class SuccessorListener : IAsyncDisposable
         string path, IReadOnlyList<Charge> charges, Func<Estate> estate, Func<int, Task> leaveTo, Action<string> log)
     {
         (_charges, _estate, _leaveTo, _log) = (charges, estate, leaveTo, log);
-        UnixDomainSocketEndPoint address = HandoverLink.Address(path);
+        var address = HandoverLink.Address(path);
         File.Delete(path);
         _listening = HandoverLink.CreateSocket();
         _listening.Bind(address);
@@ -111,7 +111,7 @@ internal sealed class SuccessorListener : IAsyncDisposable
         var letGo = new Stack<Charge>();
         try
         {
-            foreach (Charge charge in _charges)
+            foreach (var charge in _charges)
             {
                 await charge.LetGoAsync();
                 letGo.Push(charge);
@@ -124,7 +124,7 @@ internal sealed class SuccessorListener : IAsyncDisposable
         {
             // One that has closed its end has given back what it took. Another must not come to life later.
             if (failure is not EndOfStreamException) End(link.ProcessId);
-            while (letGo.TryPop(out Charge? charge)) await TakeBackAsync(charge);
+            while (letGo.TryPop(out var charge)) await TakeBackAsync(charge);
             _log($"the handover failed, nothing changes: {failure.Message}");
             return false;
         }
@@ -132,10 +132,10 @@ internal sealed class SuccessorListener : IAsyncDisposable
 
     private async Task AwaitServingAsync(HandoverLink link)
     {
-        long started = Environment.TickCount64;
+        var started = Environment.TickCount64;
         while (true)
         {
-            string said = await link.ReceiveTextAsync(SignOfLifePatience);
+            var said = await link.ReceiveTextAsync(SignOfLifePatience);
             if (said == Serving) return;
             if (said != Loading) throw new IOException($"process {link.ProcessId} says neither '{Loading}' nor '{Serving}'");
             if (Environment.TickCount64 - started > Patience.TotalMilliseconds)
@@ -146,7 +146,7 @@ internal sealed class SuccessorListener : IAsyncDisposable
     /// <summary>Two in charge of one thing do more harm than one that is late: it is tried until it works.</summary>
     private async Task TakeBackAsync(Charge charge)
     {
-        for (int tries = 1; ; tries++)
+        for (var tries = 1; ; tries++)
         {
             try
             {

@@ -19,18 +19,18 @@ internal sealed class CommandLink(MachineRoot machine, string source, IReadOnlyL
     /// <exception cref="IOException">The disk refuses.</exception>
     public bool Make()
     {
-        bool isChanged = MakeLink();
+        var isChanged = MakeLink();
         RememberMissingFolders();
-        foreach ((string path, string text) in texts) isChanged |= RootFile.Write(machine[path], text);
+        foreach ((var path, var text) in texts) isChanged |= RootFile.Write(machine[path], text);
         return isChanged;
     }
 
     /// <summary>Takes it all away again. Returns whether there was something.</summary>
     public bool Remove()
     {
-        bool isOurs = new FileInfo(Link).LinkTarget == Paths.Program;
+        var isOurs = new FileInfo(Link).LinkTarget == Paths.Program;
         if (isOurs) File.Delete(Link);
-        foreach ((string path, _) in texts) isOurs |= RootFile.Remove(machine[path]);
+        foreach ((var path, _) in texts) isOurs |= RootFile.Remove(machine[path]);
         RemoveMadeFolders();
         return isOurs;
     }
@@ -39,9 +39,9 @@ internal sealed class CommandLink(MachineRoot machine, string source, IReadOnlyL
     private void RememberMissingFolders()
     {
         var made = new SortedSet<string>(ReadMadeFolders(), StringComparer.Ordinal);
-        foreach ((string path, _) in texts)
+        foreach ((var path, _) in texts)
         {
-            for (string folder = Path.GetDirectoryName(path)!; !Directory.Exists(machine[folder]); folder = Path.GetDirectoryName(folder)!)
+            for (var folder = Path.GetDirectoryName(path)!; !Directory.Exists(machine[folder]); folder = Path.GetDirectoryName(folder)!)
                 made.Add(folder);
         }
         if (made.Count > 0) RootFile.Write(machine[MadeFoldersPath], string.Join('\n', made));
@@ -50,9 +50,9 @@ internal sealed class CommandLink(MachineRoot machine, string source, IReadOnlyL
     private void RemoveMadeFolders()
     {
         // Those within others come after them.
-        foreach (string folder in ReadMadeFolders().Reverse())
+        foreach (var folder in ReadMadeFolders().Reverse())
         {
-            string path = machine[folder];
+            var path = machine[folder];
             if (Directory.Exists(path) && !Directory.EnumerateFileSystemEntries(path).Any()) Directory.Delete(path);
         }
     }
@@ -67,7 +67,7 @@ internal sealed class CommandLink(MachineRoot machine, string source, IReadOnlyL
         if (Directory.Exists(Link) || (File.Exists(Link) && link.LinkTarget is null && Link != source))
             throw new InstallFailure($"{Paths.Command} is another program; move it away, and repeat");
         RootFile.MakeFolder(Path.GetDirectoryName(Link)!);
-        string beside = Link + RootFile.Beside;
+        var beside = Link + RootFile.Beside;
         File.Delete(beside);
         File.CreateSymbolicLink(beside, Paths.Program);
         RootFile.Rename(beside, Link);

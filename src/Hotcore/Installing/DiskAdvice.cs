@@ -11,7 +11,7 @@ internal static class DiskAdvice
     /// <summary>The message of a failure, with the next step where the disk is the reason.</summary>
     public static string Explain(Exception failure)
     {
-        string? advice = (failure as IOException)?.HResult switch
+        var advice = (failure as IOException)?.HResult switch
         {
             NoSpaceLeft or NoQuotaLeft => "make room there (how much is left: df -h /opt), and repeat",
             ReadOnly => "make it writable (sudo mount -o remount,rw <folder>), and repeat; hotcore needs /opt, /etc and /usr/local",

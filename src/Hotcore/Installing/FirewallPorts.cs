@@ -19,7 +19,7 @@ internal sealed class FirewallPorts(MachineRoot machine)
         IFirewall? asked = null;
         try
         {
-            foreach (IFirewall firewall in _firewalls)
+            foreach (var firewall in _firewalls)
             {
                 asked = firewall;
                 if (firewall.IsActive()) return OpenIn(firewall, step);
@@ -38,10 +38,10 @@ internal sealed class FirewallPorts(MachineRoot machine)
     /// <exception cref="ProgramFailure">The firewall does not work.</exception>
     public IReadOnlyList<string> Close()
     {
-        string[] opened = ReadOpened();
-        foreach (IFirewall firewall in _firewalls.Where(known => known.IsInstalled()))
+        var opened = ReadOpened();
+        foreach (var firewall in _firewalls.Where(known => known.IsInstalled()))
         {
-            foreach (int port in Ports.Where(port => opened.Contains(Word(firewall, port)))) firewall.Close(port);
+            foreach (var port in Ports.Where(port => opened.Contains(Word(firewall, port)))) firewall.Close(port);
         }
         RootFile.Remove(machine[OpenedPath]);
         return opened;
@@ -55,8 +55,8 @@ internal sealed class FirewallPorts(MachineRoot machine)
         // Remembered first: a kill in between must not leave a port open that nobody closes.
         string[] opened = [.. ReadOpened().Union(closed.Select(port => Word(firewall, port)))];
         RootFile.Write(machine[OpenedPath], string.Concat(opened.Select(word => $"{word}\n")));
-        foreach (int port in closed) firewall.Open(port);
-        string ports = string.Join(" and ", closed);
+        foreach (var port in closed) firewall.Open(port);
+        var ports = string.Join(" and ", closed);
         return new InstallStep(step, StepOutcome.Done, $"{firewall.Name} lets {ports} in");
     }
 

@@ -50,7 +50,7 @@ internal sealed class InstalledProgram(MachineRoot machine, string source, strin
             File.SetUnixFileMode(Program, RootFile.Executable);
             return false;
         }
-        using (FileStream content = File.OpenRead(source)) RootFile.WriteBeside(Program, content, RootFile.Executable);
+        using (var content = File.OpenRead(source)) RootFile.WriteBeside(Program, content, RootFile.Executable);
         Try(Program + RootFile.Beside);
         KeepPrevious();
         RootFile.Rename(Program + RootFile.Beside, Program);
@@ -70,12 +70,12 @@ internal sealed class InstalledProgram(MachineRoot machine, string source, strin
 
     private void CheckFolder()
     {
-        string folder = machine[Paths.ProgramFolder];
+        var folder = machine[Paths.ProgramFolder];
         // The folder above is the service's: it must not lead root's hand elsewhere.
         if (new FileInfo(folder).LinkTarget is not null || File.Exists(folder))
             throw new InstallFailure($"{Paths.ProgramFolder} is not a folder; move it away, and repeat");
         RootFile.MakeFolder(folder);
-        string owner = machine.Run("stat", "--format=%u %a", folder).Trim();
+        var owner = machine.Run("stat", "--format=%u %a", folder).Trim();
         if (owner == "0 755") return;
         machine.Run("chown", "root:root", folder);
         machine.Run("chmod", "755", folder);
@@ -86,7 +86,7 @@ internal sealed class InstalledProgram(MachineRoot machine, string source, strin
     {
         try
         {
-            string said = OutsideProgram.Run(StartPatience, program, "version").Trim();
+            var said = OutsideProgram.Run(StartPatience, program, "version").Trim();
             if (said == version) return;
             throw new InstallFailure($"the program was not copied whole (it says it is {said}); repeat");
         }
@@ -118,7 +118,7 @@ internal sealed class InstalledProgram(MachineRoot machine, string source, strin
     /// <summary>The hash of a program, or of the one that a process runs.</summary>
     public static string Hash(string path)
     {
-        using FileStream file = File.OpenRead(path);
+        using var file = File.OpenRead(path);
         return Convert.ToHexStringLower(SHA256.HashData(file));
     }
 }

@@ -37,9 +37,9 @@ internal sealed class Installer(InstallPlan plan, Action<InstallStep> report)
 
     private void RefuseDowngrade()
     {
-        string? installed = _program.FindVersion();
-        if (!ReleaseVersion.TryParse(installed, out ReleaseVersion? known)
-            || !ReleaseVersion.TryParse(plan.Version, out ReleaseVersion? mine)
+        var installed = _program.FindVersion();
+        if (!ReleaseVersion.TryParse(installed, out var known)
+            || !ReleaseVersion.TryParse(plan.Version, out var mine)
             || known.CompareTo(mine) <= 0) return;
         throw new InstallFailure(
             $"hotcore {installed} is installed, which is newer than this one, {plan.Version}; what it stored may be unknown to older "
@@ -50,7 +50,7 @@ internal sealed class Installer(InstallPlan plan, Action<InstallStep> report)
     private void RefuseOtherMode()
     {
         if (_service.ReadUnit() is not { } unit || SystemdUnit.IsLocal(unit) == plan.User.IsLocal) return;
-        (string is_, string option) = plan.User.IsLocal ? ("for a server", "") : ("in local mode", " --local");
+        (var is_, var option) = plan.User.IsLocal ? ("for a server", "") : ("in local mode", " --local");
         throw new InstallFailure(
             $"hotcore is installed {is_}; to upgrade it: sudo hotcore install{option}; to change that: sudo hotcore uninstall, "
             + "then install it anew");
@@ -73,7 +73,7 @@ internal sealed class Installer(InstallPlan plan, Action<InstallStep> report)
 
     private InstallStep EnsureUser()
     {
-        IReadOnlyList<string> changes = plan.Developer is null
+        var changes = plan.Developer is null
             ? new SystemUser(plan.Machine).Ensure()
             : new LocalFolders(plan.Machine, plan.Developer, plan.User).Ensure();
         return changes.Count > 0
@@ -90,7 +90,7 @@ internal sealed class Installer(InstallPlan plan, Action<InstallStep> report)
 
     private InstallStep LinkCommand()
     {
-        bool isChanged = new CommandLink(plan.Machine, plan.Source, plan.Texts).Make();
+        var isChanged = new CommandLink(plan.Machine, plan.Source, plan.Texts).Make();
         return new InstallStep(
             "command", isChanged ? StepOutcome.Done : StepOutcome.AlreadySo,
             $"{Paths.Command}, with tab completion and manual page");
@@ -98,17 +98,17 @@ internal sealed class Installer(InstallPlan plan, Action<InstallStep> report)
 
     private InstallStep StartService()
     {
-        string unit = SystemdUnit.Format(plan.User);
-        bool isOther = _service.WriteUnit(unit);
-        bool isInForce = !isOther && _service.IsEnabled && _service.IsActive && _service.RunsInstalledProgram()
+        var unit = SystemdUnit.Format(plan.User);
+        var isOther = _service.WriteUnit(unit);
+        var isInForce = !isOther && _service.IsEnabled && _service.IsActive && _service.RunsInstalledProgram()
             && Receipt.Read(plan.Machine) == ExpectedReceipt(unit);
         if (isInForce) return new InstallStep("service", StepOutcome.AlreadySo, "hotcore.service runs, and starts with the machine");
         RefuseTakenPorts();
-        bool ranBefore = _service.IsActive;
-        bool isHandedOver = ranBefore && WaitsForSuccessor();
+        var ranBefore = _service.IsActive;
+        var isHandedOver = ranBefore && WaitsForSuccessor();
         _service.Enable();
         OrReturnToPrevious(isHandedOver ? _service.Reload : _service.Restart, ranBefore);
-        string how = !ranBefore ? "runs" : isHandedOver ? "runs, and took over without a gap" : "runs, after a restart";
+        var how = !ranBefore ? "runs" : isHandedOver ? "runs, and took over without a gap" : "runs, after a restart";
         return new InstallStep("service", StepOutcome.Done, $"hotcore.service {how}, and starts with the machine");
     }
 
@@ -118,9 +118,9 @@ internal sealed class Installer(InstallPlan plan, Action<InstallStep> report)
 
     private void RefuseTakenPorts()
     {
-        IReadOnlyList<PortHolder> holders = PortHolder.Find(plan.Machine, 80, 443);
+        var holders = PortHolder.Find(plan.Machine, 80, 443);
         if (holders.Count == 0) return;
-        string all = string.Join(". ", holders.Select(holder => holder.Describe()));
+        var all = string.Join(". ", holders.Select(holder => holder.Describe()));
         throw new InstallFailure($"{all}. Then repeat: sudo hotcore install{(plan.User.IsLocal ? " --local" : "")}");
     }
 
@@ -128,7 +128,7 @@ internal sealed class Installer(InstallPlan plan, Action<InstallStep> report)
     {
         OrReturnToPrevious(() =>
         {
-            for (long started = Environment.TickCount64; _client.Ask("version") != plan.Version; Thread.Sleep(AnswerPause))
+            for (var started = Environment.TickCount64; _client.Ask("version") != plan.Version; Thread.Sleep(AnswerPause))
             {
                 if (Environment.TickCount64 - started > AnswerPatience.TotalMilliseconds)
                     throw new InstallFailure($"hotcore {plan.Version} does not answer on UDP port {plan.ControlPort}; why: hotcore log");
@@ -164,7 +164,7 @@ internal sealed class Installer(InstallPlan plan, Action<InstallStep> report)
         _program.Restore();
         new PortCapability(plan.Machine).Grant("ports");
         _service.RestoreUnit();
-        string? previous = _program.FindVersion();
+        var previous = _program.FindVersion();
         if (previous is not null && _client.Ask("version") == previous) return $"The version before, {previous}, still runs";
         _service.Restart();
         return $"The version before, {_client.Ask("version")}, runs again";

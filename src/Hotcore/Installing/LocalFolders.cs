@@ -14,7 +14,7 @@ internal sealed class LocalFolders(MachineRoot machine, MachineUser developer, S
             Directory.CreateDirectory(machine[Paths.ServiceFolder]);
             changes.Add($"made {Paths.ServiceFolder}");
         }
-        string data = machine[user.DataFolder];
+        var data = machine[user.DataFolder];
         if (!Directory.Exists(data))
         {
             // As the developer, so that it and the folders above it are not root's.

@@ -13,7 +13,7 @@ internal sealed class PortCapability(MachineRoot machine)
     /// <summary>Grants it, unless it is granted.</summary>
     public InstallStep Grant(string step)
     {
-        string program = machine[Paths.Program];
+        var program = machine[Paths.Program];
         if (machine.FindProgram("setcap") is null)
             return LeftOut("there is no setcap on this machine (Debian, Ubuntu: libcap2-bin; Fedora, RHEL: libcap)");
         try
@@ -35,7 +35,7 @@ internal sealed class PortCapability(MachineRoot machine)
     /// <summary>Older versions of getcap print <c>= cap_net_bind_service+eip</c>, newer ones <c>cap_net_bind_service=eip</c>.</summary>
     private bool IsGranted(string program)
     {
-        string said = machine.FindProgram("getcap") is null ? "" : machine.Run("getcap", program).Trim();
+        var said = machine.FindProgram("getcap") is null ? "" : machine.Run("getcap", program).Trim();
         return said.EndsWith($"{Name}=eip", StringComparison.Ordinal)
             || said.EndsWith($"{Name}+eip", StringComparison.Ordinal);
     }

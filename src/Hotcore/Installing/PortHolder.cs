@@ -18,13 +18,13 @@ internal sealed record PortHolder(int Port, string Name, int? ProcessId, string?
     /// <param name="ports">The ports.</param>
     public static IReadOnlyList<PortHolder> Find(MachineRoot machine, params int[] ports)
     {
-        Dictionary<string, int> sockets = FindListeningSockets(machine, ports);
+        var sockets = FindListeningSockets(machine, ports);
         if (sockets.Count == 0) return [];
         var holders = new List<PortHolder>();
-        foreach (string process in Directory.GetDirectories(machine["/proc"]))
+        foreach (var process in Directory.GetDirectories(machine["/proc"]))
         {
-            if (!int.TryParse(Path.GetFileName(process), NumberStyles.None, CultureInfo.InvariantCulture, out int id)) continue;
-            foreach (int port in FindPorts(process, sockets)) holders.Add(Describe(process, id, port));
+            if (!int.TryParse(Path.GetFileName(process), NumberStyles.None, CultureInfo.InvariantCulture, out var id)) continue;
+            foreach (var port in FindPorts(process, sockets)) holders.Add(Describe(process, id, port));
         }
         var known = holders.Select(holder => holder.Port).ToHashSet();
         holders.AddRange(sockets.Values.Distinct().Where(port => !known.Contains(port))
@@ -40,7 +40,7 @@ internal sealed record PortHolder(int Port, string Name, int? ProcessId, string?
     /// <summary>What stands in the way, and how to stop it.</summary>
     public string Describe()
     {
-        string id = ProcessId is null ? "" : string.Create(CultureInfo.InvariantCulture, $" (process {ProcessId})");
+        var id = ProcessId is null ? "" : string.Create(CultureInfo.InvariantCulture, $" (process {ProcessId})");
         return $"port {Port} is taken by {Name}{id}; {Remedy()}";
     }
 
@@ -58,15 +58,15 @@ internal sealed record PortHolder(int Port, string Name, int? ProcessId, string?
     private static Dictionary<string, int> FindListeningSockets(MachineRoot machine, int[] ports)
     {
         var sockets = new Dictionary<string, int>();
-        foreach (string table in (ReadOnlySpan<string>)["/proc/net/tcp", "/proc/net/tcp6"])
+        foreach (var table in (ReadOnlySpan<string>)["/proc/net/tcp", "/proc/net/tcp6"])
         {
             if (!File.Exists(machine[table])) continue;
-            foreach (string line in File.ReadLines(machine[table], Encoding.ASCII).Skip(1))
+            foreach (var line in File.ReadLines(machine[table], Encoding.ASCII).Skip(1))
             {
-                string[] words = line.Split(' ', StringSplitOptions.RemoveEmptyEntries);
+                var words = line.Split(' ', StringSplitOptions.RemoveEmptyEntries);
                 if (words.Length < 10 || words[3] != Listening) continue;
-                string portWord = words[1][(words[1].IndexOf(':') + 1)..];
-                bool isPort = int.TryParse(portWord, NumberStyles.HexNumber, CultureInfo.InvariantCulture, out int port);
+                var portWord = words[1][(words[1].IndexOf(':') + 1)..];
+                var isPort = int.TryParse(portWord, NumberStyles.HexNumber, CultureInfo.InvariantCulture, out var port);
                 if (isPort && ports.Contains(port)) sockets[$"socket:[{words[9]}]"] = port;
             }
         }
@@ -78,10 +78,10 @@ internal sealed record PortHolder(int Port, string Name, int? ProcessId, string?
         var ports = new HashSet<int>();
         try
         {
-            foreach (string descriptor in Directory.GetFileSystemEntries(Path.Combine(process, "fd")))
+            foreach (var descriptor in Directory.GetFileSystemEntries(Path.Combine(process, "fd")))
             {
-                string? target = new FileInfo(descriptor).LinkTarget;
-                if (target is not null && sockets.TryGetValue(target, out int port)) ports.Add(port);
+                var target = new FileInfo(descriptor).LinkTarget;
+                if (target is not null && sockets.TryGetValue(target, out var port)) ports.Add(port);
             }
         }
         catch (Exception gone) when (gone is IOException or UnauthorizedAccessException)
@@ -96,9 +96,9 @@ internal sealed record PortHolder(int Port, string Name, int? ProcessId, string?
     {
         try
         {
-            string name = File.ReadAllText(Path.Combine(process, "comm")).Trim();
-            string group = File.ReadAllText(Path.Combine(process, "cgroup")).Trim();
-            string unit = group[(group.LastIndexOf('/') + 1)..];
+            var name = File.ReadAllText(Path.Combine(process, "comm")).Trim();
+            var group = File.ReadAllText(Path.Combine(process, "cgroup")).Trim();
+            var unit = group[(group.LastIndexOf('/') + 1)..];
             return new PortHolder(port, name, id, unit.EndsWith(".service", StringComparison.Ordinal) ? unit : null);
         }
         catch (IOException)

@@ -16,7 +16,7 @@ internal sealed record Receipt(string Version, string Program, string Unit)
     /// <summary>Reads it; null where there is none, or none that is whole.</summary>
     public static Receipt? Read(MachineRoot machine)
     {
-        string[] lines = RootFile.TryRead(machine[Path])?.Split('\n') ?? [];
+        var lines = RootFile.TryRead(machine[Path])?.Split('\n') ?? [];
         return Find("version") is { } version && Find("program") is { } program && Find("unit") is { } unit
             ? new Receipt(version, program, unit)
             : null;

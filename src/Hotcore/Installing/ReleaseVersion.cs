@@ -18,15 +18,15 @@ internal sealed class ReleaseVersion : IComparable<ReleaseVersion>
     public static bool TryParse(string? text, [NotNullWhen(true)] out ReleaseVersion? version)
     {
         version = null;
-        string[] parts = (text ?? "").Trim().Split('+')[0].Split('-', 2);
-        string[] words = parts[0].Split('.');
+        var parts = (text ?? "").Trim().Split('+')[0].Split('-', 2);
+        var words = parts[0].Split('.');
         var numbers = new int[words.Length];
-        for (int i = 0; i < words.Length; i++)
+        for (var i = 0; i < words.Length; i++)
         {
             if (!TryParseNumber(words[i], out numbers[i])) return false;
         }
         if (numbers.Length != 3) return false;
-        string[] preview = parts.Length == 2 ? parts[1].Split('.') : [];
+        var preview = parts.Length == 2 ? parts[1].Split('.') : [];
         if (preview.Any(word => word.Length == 0 || !word.All(c => char.IsAsciiLetterOrDigit(c) || c == '-'))) return false;
         version = new ReleaseVersion(numbers, preview);
         return true;
@@ -35,15 +35,15 @@ internal sealed class ReleaseVersion : IComparable<ReleaseVersion>
     public int CompareTo(ReleaseVersion? other)
     {
         if (other is null) return 1;
-        for (int i = 0; i < _numbers.Length; i++)
+        for (var i = 0; i < _numbers.Length; i++)
         {
             if (_numbers[i] != other._numbers[i]) return _numbers[i].CompareTo(other._numbers[i]);
         }
         // A release comes after its previews.
         if (_preview.Length == 0 || other._preview.Length == 0) return other._preview.Length.CompareTo(_preview.Length);
-        for (int i = 0; i < Math.Min(_preview.Length, other._preview.Length); i++)
+        for (var i = 0; i < Math.Min(_preview.Length, other._preview.Length); i++)
         {
-            int order = CompareWords(_preview[i], other._preview[i]);
+            var order = CompareWords(_preview[i], other._preview[i]);
             if (order != 0) return order;
         }
         return _preview.Length.CompareTo(other._preview.Length);
@@ -51,8 +51,8 @@ internal sealed class ReleaseVersion : IComparable<ReleaseVersion>
 
     private static int CompareWords(string word, string other)
     {
-        bool isNumber = TryParseNumber(word, out int number);
-        bool isOtherNumber = TryParseNumber(other, out int otherNumber);
+        var isNumber = TryParseNumber(word, out var number);
+        var isOtherNumber = TryParseNumber(other, out var otherNumber);
         if (isNumber && isOtherNumber) return number.CompareTo(otherNumber);
         return isNumber == isOtherNumber ? string.CompareOrdinal(word, other) : isNumber ? -1 : 1;
     }

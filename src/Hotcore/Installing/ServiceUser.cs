@@ -24,7 +24,7 @@ internal sealed record ServiceUser(string Name, string DataFolder, bool IsLocal)
                 "local mode runs as the person who calls sudo, and root was not called by sudo; as that person, run: "
                 + "sudo hotcore install --local");
         }
-        Paths paths = Paths.Default(isLocal: true, name => user.ReadEnvironment(name, environment));
+        var paths = Paths.Default(isLocal: true, name => user.ReadEnvironment(name, environment));
         return new ServiceUser(user.Name, paths.DataFolder, IsLocal: true);
     }
 }

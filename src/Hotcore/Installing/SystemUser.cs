@@ -35,7 +35,7 @@ internal sealed class SystemUser(MachineRoot machine)
 
     private string[]? Find()
     {
-        string[]? fields = machine.Ask(NoSuchEntry, "getent", "passwd", ServiceUser.Own)?.Trim().Split(':');
+        var fields = machine.Ask(NoSuchEntry, "getent", "passwd", ServiceUser.Own)?.Trim().Split(':');
         return fields is null or { Length: 7 }
             ? fields
             : throw new InstallFailure($"getent passwd {ServiceUser.Own} answers what is no user: {string.Join(':', fields)}");
@@ -44,10 +44,10 @@ internal sealed class SystemUser(MachineRoot machine)
     /// <summary>Keys of all domains are this user's to read; nobody may log in as it, and it may not be root.</summary>
     private static void Check(string[] fields)
     {
-        (string uid, string shell) = (fields[2], fields[6]);
-        bool isSystemUser = int.TryParse(uid, NumberStyles.None, CultureInfo.InvariantCulture, out int number)
+        (var uid, var shell) = (fields[2], fields[6]);
+        var isSystemUser = int.TryParse(uid, NumberStyles.None, CultureInfo.InvariantCulture, out var number)
             && number is > 0 and < FirstUidOfPeople;
-        bool hasShell = Path.GetFileName(shell) is not ("nologin" or "false");
+        var hasShell = Path.GetFileName(shell) is not ("nologin" or "false");
         if (isSystemUser && !hasShell) return;
         throw new InstallFailure(
             $"there is a user {ServiceUser.Own} already, whom hotcore cannot take: uid {uid}, shell {(shell.Length == 0 ? "/bin/sh" : shell)}. "
@@ -57,8 +57,8 @@ internal sealed class SystemUser(MachineRoot machine)
 
     private string Create()
     {
-        bool hasGroup = machine.Ask(NoSuchEntry, "getent", "group", ServiceUser.Own) is not null;
-        string shell = machine.FindProgram("nologin") is null ? "/bin/false" : "/usr/sbin/nologin";
+        var hasGroup = machine.Ask(NoSuchEntry, "getent", "group", ServiceUser.Own) is not null;
+        var shell = machine.FindProgram("nologin") is null ? "/bin/false" : "/usr/sbin/nologin";
         machine.Run("useradd",
         [
             "--system", .. hasGroup ? (string[])["--gid", ServiceUser.Own] : ["--user-group"], "--home-dir", Paths.ServiceFolder,
@@ -69,13 +69,13 @@ internal sealed class SystemUser(MachineRoot machine)
 
     private bool EnsureFolder()
     {
-        string folder = machine[Paths.ServiceFolder];
+        var folder = machine[Paths.ServiceFolder];
         if (File.Exists(folder))
             throw new InstallFailure($"{Paths.ServiceFolder} is a file; move it away, and repeat");
-        bool isNew = !Directory.Exists(folder);
+        var isNew = !Directory.Exists(folder);
         if (isNew) Directory.CreateDirectory(folder);
-        string[] strangers = FindWhatIsNotItsOwn(folder);
-        string state = machine.Run("stat", "--dereference", "--format=%U %a", folder).Trim();
+        var strangers = FindWhatIsNotItsOwn(folder);
+        var state = machine.Run("stat", "--dereference", "--format=%U %a", folder).Trim();
         if (!isNew && strangers.Length == 0 && state == $"{ServiceUser.Own} {FolderMode}") return false;
         // As a backup that was played back by root leaves it.
         if (strangers.Length > 0)
@@ -90,7 +90,7 @@ internal sealed class SystemUser(MachineRoot machine)
         string[] entries =
             [.. Directory.GetFileSystemEntries(folder).Where(path => path != machine[Paths.ProgramFolder])];
         if (entries.Length == 0) return [];
-        string[] owners = machine.Run("stat", ["--format=%U", "--", .. entries]).Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        var owners = machine.Run("stat", ["--format=%U", "--", .. entries]).Split('\n', StringSplitOptions.RemoveEmptyEntries);
         return [.. entries.Where((_, i) => i >= owners.Length || owners[i] != ServiceUser.Own)];
     }
 }

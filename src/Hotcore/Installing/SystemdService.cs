@@ -31,7 +31,7 @@ internal sealed class SystemdService(MachineRoot machine)
     {
         if (ReadUnit() is { } old && old != text && Receipt.Read(machine)?.Unit == Hash(old))
             RootFile.Write(PreviousUnit, old);
-        bool isChanged = RootFile.Write(Unit, text);
+        var isChanged = RootFile.Write(Unit, text);
         // An install may have been ended between the two.
         if (isChanged || Show("NeedDaemonReload") == "yes") machine.Run("systemctl", "daemon-reload");
         return isChanged;
@@ -64,7 +64,7 @@ internal sealed class SystemdService(MachineRoot machine)
     public bool RunsInstalledProgram()
     {
         // Not by name: the file may have been replaced since, and put back.
-        string executable = machine[$"/proc/{Show("MainPID")}/exe"];
+        var executable = machine[$"/proc/{Show("MainPID")}/exe"];
         return InstalledProgram.Hash(executable) == InstalledProgram.Hash(machine[Paths.Program]);
     }
 
@@ -106,7 +106,7 @@ internal sealed class SystemdService(MachineRoot machine)
         if (machine.FindProgram("journalctl") is null) return null;
         try
         {
-            string said = machine.Run(
+            var said = machine.Run(
                 "journalctl", "--unit", SystemdUnit.Name, "--lines", "30", "--output", "cat", "--no-pager", "--quiet");
             string? line = said.Split('\n').LastOrDefault(line => line.StartsWith(CannotStart, StringComparison.Ordinal));
             return line is null ? null : $"it cannot start: {line[CannotStart.Length..].Trim()}";

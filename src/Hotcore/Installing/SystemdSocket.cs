@@ -33,7 +33,7 @@ internal sealed class SystemdSocket : IDisposable
     /// <param name="log">Takes a line where there is such a socket, but it cannot be used.</param>
     public static SystemdSocket Open(Func<string, string?> environment, int processId, Action<string> log)
     {
-        string? path = environment("NOTIFY_SOCKET");
+        var path = environment("NOTIFY_SOCKET");
         if (string.IsNullOrEmpty(path) || path[0] is not ('/' or '@')) return new SystemdSocket(null, null);
         var socket = new Socket(AddressFamily.Unix, SocketType.Dgram, ProtocolType.Unspecified);
         try
@@ -68,10 +68,10 @@ internal sealed class SystemdSocket : IDisposable
 
     private static TimeSpan? FindWatchdogTime(Func<string, string?> environment, int processId)
     {
-        string? meant = environment("WATCHDOG_PID");
+        var meant = environment("WATCHDOG_PID");
         if (!string.IsNullOrEmpty(meant) && meant != processId.ToString(CultureInfo.InvariantCulture)) return null;
-        bool isNumber = long.TryParse(
-            environment("WATCHDOG_USEC"), NumberStyles.None, CultureInfo.InvariantCulture, out long microseconds);
+        var isNumber = long.TryParse(
+            environment("WATCHDOG_USEC"), NumberStyles.None, CultureInfo.InvariantCulture, out var microseconds);
         return isNumber && microseconds > 0 ? TimeSpan.FromMicroseconds(microseconds) : null;
     }
 }

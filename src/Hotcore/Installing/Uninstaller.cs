@@ -20,7 +20,7 @@ internal sealed class Uninstaller(
         using var uninstalling = InstallLock.Take(machine);
         // As long as it runs, nothing else is taken from under it.
         if (!Attempt("service", RemoveService)) return false;
-        bool isDone = Attempt("command", RemoveCommand);
+        var isDone = Attempt("command", RemoveCommand);
         isDone &= Attempt("firewall", CloseFirewall);
         isDone &= Attempt("program", RemoveProgram);
         return isDone & (isPurge ? Purge(localFolder) : Attempt("data", () => TellWhatIsKept(localFolder)));
@@ -28,8 +28,8 @@ internal sealed class Uninstaller(
 
     private bool Purge(string? localFolder)
     {
-        string folder = localFolder ?? Paths.ServiceFolder;
-        bool isDone = Attempt("data", () => RemoveFolder(folder));
+        var folder = localFolder ?? Paths.ServiceFolder;
+        var isDone = Attempt("data", () => RemoveFolder(folder));
         return isDone & Attempt("user", () => new SystemUser(machine).Remove()
             ? Done("user", "the system user hotcore is gone")
             : AlreadySo("user", "there is no user that was made for hotcore"));
@@ -60,7 +60,7 @@ internal sealed class Uninstaller(
 
     private InstallStep CloseFirewall()
     {
-        IReadOnlyList<string> closed = new FirewallPorts(machine).Close();
+        var closed = new FirewallPorts(machine).Close();
         return closed.Count > 0
             ? Done("firewall", $"closed again: {string.Join(", ", closed)}")
             : AlreadySo("firewall", "no port was opened for hotcore");
@@ -68,25 +68,25 @@ internal sealed class Uninstaller(
 
     private InstallStep RemoveProgram()
     {
-        string folder = machine[Paths.ProgramFolder];
-        bool isThere = Directory.Exists(folder);
+        var folder = machine[Paths.ProgramFolder];
+        var isThere = Directory.Exists(folder);
         if (isThere) Directory.Delete(folder, recursive: true);
         // In local mode nothing else is in it.
-        string above = machine[Paths.ServiceFolder];
+        var above = machine[Paths.ServiceFolder];
         if (Directory.Exists(above) && !Directory.EnumerateFileSystemEntries(above).Any()) Directory.Delete(above);
         return isThere ? Done("program", $"{Paths.ProgramFolder} is gone") : AlreadySo("program", $"there is no {Paths.ProgramFolder}");
     }
 
     private InstallStep RemoveFolder(string folder)
     {
-        bool isThere = Directory.Exists(machine[folder]);
+        var isThere = Directory.Exists(machine[folder]);
         if (isThere) Directory.Delete(machine[folder], recursive: true);
         return isThere ? Done("data", $"{folder} is gone") : AlreadySo("data", $"there is no {folder}");
     }
 
     private InstallStep TellWhatIsKept(string? localFolder)
     {
-        string folder = localFolder ?? Paths.ServiceFolder;
+        var folder = localFolder ?? Paths.ServiceFolder;
         return Directory.Exists(machine[folder])
             ? new InstallStep(
                 "data", StepOutcome.LeftOut,

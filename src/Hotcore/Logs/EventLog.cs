@@ -72,12 +72,12 @@ internal sealed class EventLog : IAsyncDisposable
     /// <summary>The text with control characters, and what else disguises a line, made visible.</summary>
     internal static string Escape(string text)
     {
-        ReadOnlySpan<char> shown = text.AsSpan(0, Math.Min(text.Length, MaxLineLength));
-        int harmless = 0;
+        var shown = text.AsSpan(0, Math.Min(text.Length, MaxLineLength));
+        var harmless = 0;
         while (harmless < shown.Length && !IsUnsafe(shown[harmless])) harmless++;
         if (harmless == text.Length) return text;
         var escaped = new StringBuilder(shown.Length + 16).Append(shown[..harmless]);
-        foreach (char character in shown[harmless..])
+        foreach (var character in shown[harmless..])
         {
             if (IsUnsafe(character)) escaped.Append(CultureInfo.InvariantCulture, $"\\u{(int)character:x4}");
             else escaped.Append(character);
@@ -94,8 +94,8 @@ internal sealed class EventLog : IAsyncDisposable
     {
         while (await _lines.Reader.WaitToReadAsync())
         {
-            while (_lines.Reader.TryRead(out Line line)) Take(line);
-            long dropped = Interlocked.Exchange(ref _dropped, 0);
+            while (_lines.Reader.TryRead(out var line)) Take(line);
+            var dropped = Interlocked.Exchange(ref _dropped, 0);
             if (dropped > 0)
                 Put(_clock.GetUtcNow(), $"{dropped} lines were dropped here: they came faster than the disk took them");
             _files.Flush();
@@ -117,8 +117,8 @@ internal sealed class EventLog : IAsyncDisposable
 
     private void Put(DateTimeOffset at, string text)
     {
-        string time = at.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", CultureInfo.InvariantCulture);
-        string line = $"{time} {Escape(text)}\n";
+        var time = at.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", CultureInfo.InvariantCulture);
+        var line = $"{time} {Escape(text)}\n";
         if (!Volatile.Read(ref _isLetGo)) _files.Append(line);
         _echo?.Write(line);
     }

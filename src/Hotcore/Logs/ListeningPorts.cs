@@ -45,7 +45,7 @@ internal sealed class ListeningPorts(TimeProvider clock, Action<string> log)
     private HashSet<int> Read()
     {
         var ports = new HashSet<int>();
-        foreach (string path in (ReadOnlySpan<string>)["/proc/net/tcp", "/proc/net/tcp6"])
+        foreach (var path in (ReadOnlySpan<string>)["/proc/net/tcp", "/proc/net/tcp6"])
         {
             try
             {
@@ -66,12 +66,12 @@ internal sealed class ListeningPorts(TimeProvider clock, Action<string> log)
         while (lines.ReadLine() is string line)
         {
             // sl, local address:port, remote address:port, state, …; all in hexadecimal.
-            string[] words = line.Split(' ', 5, StringSplitOptions.RemoveEmptyEntries);
+            var words = line.Split(' ', 5, StringSplitOptions.RemoveEmptyEntries);
             if (words.Length < 5 || words[3] != Listening) return;
-            int colon = words[1].IndexOf(':');
+            var colon = words[1].IndexOf(':');
             if (colon < 0 || !IsReachable(words[1].AsSpan(0, colon))) continue;
-            ReadOnlySpan<char> port = words[1].AsSpan(colon + 1);
-            if (int.TryParse(port, NumberStyles.HexNumber, CultureInfo.InvariantCulture, out int read)) ports.Add(read);
+            var port = words[1].AsSpan(colon + 1);
+            if (int.TryParse(port, NumberStyles.HexNumber, CultureInfo.InvariantCulture, out var read)) ports.Add(read);
         }
     }
 

@@ -39,7 +39,7 @@ internal sealed class LogEcho
         {
             while (_lines.Reader.WaitToReadAsync().AsTask().GetAwaiter().GetResult())
             {
-                while (_lines.Reader.TryRead(out string? line)) _writer.Write(line);
+                while (_lines.Reader.TryRead(out var line)) _writer.Write(line);
             }
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)

@@ -23,7 +23,7 @@ internal sealed class LogFiles(string path, long maxBytes) : IDisposable
     /// <summary>Adds a line, its end included; it is on its way to the disk after <see cref="Flush"/>.</summary>
     public void Append(string line)
     {
-        byte[] bytes = Encoding.UTF8.GetBytes(line);
+        var bytes = Encoding.UTF8.GetBytes(line);
         try
         {
             _file ??= Open();
@@ -71,9 +71,9 @@ internal sealed class LogFiles(string path, long maxBytes) : IDisposable
     {
         _file!.Dispose();
         _file = null;
-        for (int i = OlderFiles; i > 0; i--)
+        for (var i = OlderFiles; i > 0; i--)
         {
-            string newer = i == 1 ? Path : $"{Path}.{i - 1}";
+            var newer = i == 1 ? Path : $"{Path}.{i - 1}";
             if (File.Exists(newer)) File.Move(newer, $"{Path}.{i}", overwrite: true);
         }
         _file = Open();

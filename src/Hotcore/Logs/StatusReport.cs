@@ -43,13 +43,13 @@ internal sealed class StatusReport
     /// </summary>
     public string Summarize()
     {
-        MappingSnapshot mappings = _mappings();
+        var mappings = _mappings();
         var text = new StringBuilder();
-        long uptimeSeconds = (long)_clock.GetElapsedTime(_startedAt).TotalSeconds;
+        var uptimeSeconds = (long)_clock.GetElapsedTime(_startedAt).TotalSeconds;
         Append($"version {_facts.Version}\nmode {(_facts.IsLocal ? "local" : "server")}\nuptime {uptimeSeconds}\n");
         lock (_gate)
         {
-            foreach ((string name, EndPoint address) in _addresses) Append($"{name} {address}\n");
+            foreach ((var name, var address) in _addresses) Append($"{name} {address}\n");
         }
         Append($"domains {mappings.Count}\nattention {CountAttention(mappings)}\n");
         Append($"data {_facts.DataFolder}\nlog {_facts.LogPath}");
@@ -69,10 +69,10 @@ internal sealed class StatusReport
 
     private string Describe(Mapping mapping, IReadOnlySet<int> ports)
     {
-        string upstream = IsUp(mapping, ports) ? "up" : "down";
-        string madeAt = MappingLine.FormatTime(mapping.MadeAt);
-        CertificateWords certificate = KnownCertificates.Describe(mapping.Domain);
-        string line = $"{mapping.Domain} {mapping.Port} upstream {upstream} certificate {certificate.State} made {madeAt}";
+        var upstream = IsUp(mapping, ports) ? "up" : "down";
+        var madeAt = MappingLine.FormatTime(mapping.MadeAt);
+        var certificate = KnownCertificates.Describe(mapping.Domain);
+        var line = $"{mapping.Domain} {mapping.Port} upstream {upstream} certificate {certificate.State} made {madeAt}";
         return certificate.Reason is null ? line : $"{line} because {certificate.Reason}";
     }
 
@@ -83,13 +83,13 @@ internal sealed class StatusReport
     /// </summary>
     private int CountAttention(MappingSnapshot mappings)
     {
-        IReadOnlySet<int> ports = _ports.Recent;
+        var ports = _ports.Recent;
         lock (_gate)
         {
             if (_attention is { } known && known.Mappings == mappings && known.Ports == ports
                 && _clock.GetElapsedTime(known.At) < CertificatesStayTheSame)
                 return known.Count;
-            int count = mappings.All.Count(mapping => !IsUp(mapping, ports) || KnownCertificates.NeedsAttention(mapping.Domain));
+            var count = mappings.All.Count(mapping => !IsUp(mapping, ports) || KnownCertificates.NeedsAttention(mapping.Domain));
             _attention = (mappings, ports, _clock.GetTimestamp(), count);
             return count;
         }

@@ -32,9 +32,9 @@ internal static partial class DirectoryEntries
     /// <exception cref="IOException">It is missing, or the disk refuses.</exception>
     public static string SetAside(string path, DateTimeOffset now)
     {
-        string time = now.UtcDateTime.ToString("yyyyMMdd'T'HHmmss'Z'", CultureInfo.InvariantCulture);
-        string aside = $"{path}.damaged-{time}";
-        for (int i = 2; Path.Exists(aside); i++) aside = $"{path}.damaged-{time}-{i}";
+        var time = now.UtcDateTime.ToString("yyyyMMdd'T'HHmmss'Z'", CultureInfo.InvariantCulture);
+        var aside = $"{path}.damaged-{time}";
+        for (var i = 2; Path.Exists(aside); i++) aside = $"{path}.damaged-{time}-{i}";
         Directory.Move(path, aside);
         return aside;
     }
@@ -43,7 +43,7 @@ internal static partial class DirectoryEntries
     /// <exception cref="IOException">The folder cannot be opened, or the disk failed.</exception>
     public static void Flush(string folder)
     {
-        int descriptor = Open(folder, ReadOnlyCloseOnExec);
+        var descriptor = Open(folder, ReadOnlyCloseOnExec);
         if (descriptor < 0) throw Failure($"flush the folder {folder}");
         try
         {

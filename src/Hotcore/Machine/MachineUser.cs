@@ -17,9 +17,9 @@ internal sealed record MachineUser(string Name, string Home, (uint User, uint Gr
     /// <exception cref="ProgramFailure">Who called sudo is not a user of this machine.</exception>
     public static MachineUser Find(bool isPrivileged, Func<string, string?> environment)
     {
-        string name = FindName(isPrivileged, environment);
+        var name = FindName(isPrivileged, environment);
         if (HasSudoCaller(isPrivileged, environment)) return FindByName(name);
-        string? home = environment("HOME");
+        var home = environment("HOME");
         if (string.IsNullOrEmpty(home)) home = Environment.GetFolderPath(Environment.SpecialFolder.UserProfile);
         return new MachineUser(name, home, SudoIds: null);
     }
@@ -58,10 +58,10 @@ internal sealed record MachineUser(string Name, string Home, (uint User, uint Gr
     private static MachineUser FindByName(string name)
     {
         // Not the file of passwords: users may come from elsewhere.
-        string[] fields = AskSystem(name).Trim().Split(':');
+        var fields = AskSystem(name).Trim().Split(':');
         if (fields.Length == 7
-            && uint.TryParse(fields[2], NumberStyles.None, CultureInfo.InvariantCulture, out uint user)
-            && uint.TryParse(fields[3], NumberStyles.None, CultureInfo.InvariantCulture, out uint group))
+            && uint.TryParse(fields[2], NumberStyles.None, CultureInfo.InvariantCulture, out var user)
+            && uint.TryParse(fields[3], NumberStyles.None, CultureInfo.InvariantCulture, out var group))
             return new MachineUser(fields[0], fields[5], (user, group));
         throw NotKnown(name);
     }

@@ -27,13 +27,13 @@ internal static class OutsideProgram
             RedirectStandardOutput = true,
             RedirectStandardError = true,
         };
-        using Process process = Start(start);
+        using var process = Start(start);
         return Finish(process, Path.GetFileName(program), patience);
     }
 
     private static Process Start(ProcessStartInfo start)
     {
-        for (int attempt = 1; ; attempt++)
+        for (var attempt = 1; ; attempt++)
         {
             try
             {
@@ -54,15 +54,15 @@ internal static class OutsideProgram
     private static string Finish(Process process, string name, TimeSpan patience)
     {
         process.StandardInput.Close();
-        Task<string> output = process.StandardOutput.ReadToEndAsync();
-        Task<string> error = process.StandardError.ReadToEndAsync();
+        var output = process.StandardOutput.ReadToEndAsync();
+        var error = process.StandardError.ReadToEndAsync();
         if (!process.WaitForExit(patience) || !Task.WaitAll([output, error], patience))
         {
             process.Kill(entireProcessTree: true);
             throw new ProgramFailure($"{name} did not end within {patience.TotalSeconds:0} s");
         }
         if (process.ExitCode == 0) return output.Result;
-        string said = LastLine(error.Result) ?? LastLine(output.Result) ?? $"it failed with code {process.ExitCode}";
+        var said = LastLine(error.Result) ?? LastLine(output.Result) ?? $"it failed with code {process.ExitCode}";
         throw new ProgramFailure(
             said.StartsWith(name, StringComparison.Ordinal) ? said : $"{name}: {said}", process.ExitCode);
     }

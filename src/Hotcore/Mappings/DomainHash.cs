@@ -16,17 +16,17 @@ internal static class DomainHash
     {
         ulong v0 = Key.First ^ 0x736f6d6570736575, v1 = Key.Second ^ 0x646f72616e646f6d;
         ulong v2 = Key.First ^ 0x6c7967656e657261, v3 = Key.Second ^ 0x7465646279746573;
-        ulong last = (ulong)name.Length << 56;
+        var last = (ulong)name.Length << 56;
         while (name.Length >= sizeof(ulong))
         {
             Absorb(BinaryPrimitives.ReadUInt64LittleEndian(name), ref v0, ref v1, ref v2, ref v3);
             name = name[sizeof(ulong)..];
         }
-        for (int i = 0; i < name.Length; i++) last |= (ulong)name[i] << (8 * i);
+        for (var i = 0; i < name.Length; i++) last |= (ulong)name[i] << (8 * i);
         Absorb(last, ref v0, ref v1, ref v2, ref v3);
         v2 ^= 0xff;
-        for (int round = 0; round < 3; round++) Mix(ref v0, ref v1, ref v2, ref v3);
-        ulong hash = v0 ^ v1 ^ v2 ^ v3;
+        for (var round = 0; round < 3; round++) Mix(ref v0, ref v1, ref v2, ref v3);
+        var hash = v0 ^ v1 ^ v2 ^ v3;
         return (uint)(hash ^ (hash >> 32));
     }
 
@@ -58,7 +58,7 @@ internal static class DomainHash
     private static (ulong First, ulong Second) DrawKey()
     {
         Span<byte> key = stackalloc byte[2 * sizeof(ulong)];
-        using FileStream kernel = File.OpenRead("/dev/urandom");
+        using var kernel = File.OpenRead("/dev/urandom");
         kernel.ReadExactly(key);
         return (BinaryPrimitives.ReadUInt64LittleEndian(key), BinaryPrimitives.ReadUInt64LittleEndian(key[sizeof(ulong)..]));
     }

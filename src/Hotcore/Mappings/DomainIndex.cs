@@ -29,9 +29,9 @@ internal sealed class DomainIndex
     /// <summary>Finds a name given in lower case. Never allocates.</summary>
     public Mapping? Find(ReadOnlySpan<byte> name)
     {
-        uint hash = DomainHash.Compute(name);
-        uint bucket = hash & BucketMask;
-        Entry? entry = _pages[bucket >> PageBits]?[bucket & (PageBuckets - 1)];
+        var hash = DomainHash.Compute(name);
+        var bucket = hash & BucketMask;
+        var entry = _pages[bucket >> PageBits]?[bucket & (PageBuckets - 1)];
         while (entry is not null && !entry.Is(hash, name)) entry = entry.Next;
         return entry?.Mapping;
     }
@@ -56,25 +56,25 @@ internal sealed class DomainIndex
         /// <summary>Begins empty, with room for <paramref name="capacity"/> domains.</summary>
         public Builder(int capacity)
         {
-            int buckets = (int)BitOperations.RoundUpToPowerOf2((uint)Math.Max(capacity, PageBuckets));
+            var buckets = (int)BitOperations.RoundUpToPowerOf2((uint)Math.Max(capacity, PageBuckets));
             _pages = new Entry?[]?[buckets >> PageBits];
             _owned = new bool[_pages.Length];
         }
 
         public void Put(Mapping mapping)
         {
-            uint hash = DomainHash.Compute(mapping.DomainBytes);
-            ref Entry? bucket = ref OwnBucket(hash);
-            bool replaced = Entry.Without(bucket, hash, mapping.DomainBytes, out Entry? rest);
+            var hash = DomainHash.Compute(mapping.DomainBytes);
+            ref var bucket = ref OwnBucket(hash);
+            var replaced = Entry.Without(bucket, hash, mapping.DomainBytes, out var rest);
             bucket = new Entry(hash, mapping, rest);
             if (!replaced && ++_count > _pages.Length << PageBits) Grow();
         }
 
         public void Remove(ReadOnlySpan<byte> name)
         {
-            uint hash = DomainHash.Compute(name);
-            ref Entry? bucket = ref OwnBucket(hash);
-            if (!Entry.Without(bucket, hash, name, out Entry? rest)) return;
+            var hash = DomainHash.Compute(name);
+            ref var bucket = ref OwnBucket(hash);
+            if (!Entry.Without(bucket, hash, name, out var rest)) return;
             bucket = rest;
             _count--;
         }
@@ -90,8 +90,8 @@ internal sealed class DomainIndex
 
         private ref Entry? OwnBucket(uint hash)
         {
-            uint bucket = hash & (uint)((_pages.Length << PageBits) - 1);
-            uint page = bucket >> PageBits;
+            var bucket = hash & (uint)((_pages.Length << PageBits) - 1);
+            var page = bucket >> PageBits;
             if (!_owned[page])
             {
                 _pages[page] = (Entry?[]?)_pages[page]?.Clone() ?? new Entry?[PageBuckets];
@@ -102,16 +102,16 @@ internal sealed class DomainIndex
 
         private void Grow()
         {
-            Entry?[]?[] old = _pages;
+            var old = _pages;
             _pages = new Entry?[]?[old.Length * 2];
             _owned = new bool[_pages.Length];
-            foreach (Entry?[]? page in old)
+            foreach (var page in old)
             {
-                foreach (Entry? chain in page ?? [])
+                foreach (var chain in page ?? [])
                 {
-                    for (Entry? entry = chain; entry is not null; entry = entry.Next)
+                    for (var entry = chain; entry is not null; entry = entry.Next)
                     {
-                        ref Entry? bucket = ref OwnBucket(entry.Hash);
+                        ref var bucket = ref OwnBucket(entry.Hash);
                         bucket = new Entry(entry.Hash, entry.Mapping, bucket);
                     }
                 }
@@ -133,7 +133,7 @@ internal sealed class DomainIndex
         /// <summary>The chain without a name, sharing what follows it; false where it is not in it.</summary>
         public static bool Without(Entry? chain, uint hash, ReadOnlySpan<byte> name, out Entry? rest)
         {
-            Entry? found = chain;
+            var found = chain;
             while (found is not null && !found.Is(hash, name)) found = found.Next;
             if (found is null)
             {
@@ -141,7 +141,7 @@ internal sealed class DomainIndex
                 return false;
             }
             rest = found.Next;
-            for (Entry? entry = chain; entry != found; entry = entry!.Next)
+            for (var entry = chain; entry != found; entry = entry!.Next)
                 rest = new Entry(entry!.Hash, entry.Mapping, rest);
             return true;
         }

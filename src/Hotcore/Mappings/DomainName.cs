@@ -54,7 +54,7 @@ internal readonly struct DomainName : IEquatable<DomainName>, IComparable<Domain
     {
         const int longest = 80;
         if (text.Length <= longest) return text;
-        int end = char.IsHighSurrogate(text[longest - 1]) ? longest - 1 : longest;
+        var end = char.IsHighSurrogate(text[longest - 1]) ? longest - 1 : longest;
         return string.Concat(text.AsSpan(0, end), "…");
     }
 
@@ -76,16 +76,16 @@ internal readonly struct DomainName : IEquatable<DomainName>, IComparable<Domain
     /// <summary>The host within a URL or authority, as the words "; use: a.com".</summary>
     private static string Suggest(string text)
     {
-        int scheme = text.IndexOf("://", StringComparison.Ordinal);
-        ReadOnlySpan<char> host = scheme < 0 ? text : text.AsSpan(scheme + 3);
-        int end = host.IndexOfAny('/', '?', '#');
+        var scheme = text.IndexOf("://", StringComparison.Ordinal);
+        var host = scheme < 0 ? text : text.AsSpan(scheme + 3);
+        var end = host.IndexOfAny('/', '?', '#');
         if (end >= 0) host = host[..end];
         host = host[(host.LastIndexOf('@') + 1)..];
-        int port = host.IndexOf(':');
+        var port = host.IndexOf(':');
         if (port >= 0) host = host[..port];
-        string candidate = host.ToString();
+        var candidate = host.ToString();
         if (candidate.Length == 0 || FindForeignPart(candidate) is not null) return "; use a name such as a.com";
-        return Normalize(candidate, out DomainName domain).Length == 0
+        return Normalize(candidate, out var domain).Length == 0
             ? $"; use: {domain}"
             : "; use a name such as a.com";
     }
@@ -94,14 +94,14 @@ internal readonly struct DomainName : IEquatable<DomainName>, IComparable<Domain
     private static string Normalize(string text, out DomainName domain)
     {
         domain = default;
-        string name = text.ToLowerInvariant();
+        var name = text.ToLowerInvariant();
         if (!Ascii.IsValid(name))
         {
-            string? wrong = EncodeInternational(ref name);
+            var wrong = EncodeInternational(ref name);
             if (wrong is not null) return wrong;
         }
         if (name.EndsWith('.')) name = name[..^1];
-        string error = CheckLabels(name);
+        var error = CheckLabels(name);
         if (error.Length == 0) domain = new DomainName(name);
         return error;
     }
@@ -114,7 +114,7 @@ internal readonly struct DomainName : IEquatable<DomainName>, IComparable<Domain
     private static string? EncodeInternational(ref string name)
     {
         name = name.Replace('\u3002', '.').Replace('\uFF0E', '.').Replace('\uFF61', '.');
-        foreach (Rune rune in name.EnumerateRunes())
+        foreach (var rune in name.EnumerateRunes())
         {
             if (!rune.IsAscii && !IsInternationalCharacter(rune))
                 return $"it contains the character U+{rune.Value:X4}; type it in punycode (xn--…) if it is meant";
@@ -132,7 +132,7 @@ internal readonly struct DomainName : IEquatable<DomainName>, IComparable<Domain
 
     private static bool IsInternationalCharacter(Rune rune)
     {
-        bool isOtherForm = rune.Value is
+        var isOtherForm = rune.Value is
             (>= 0x0300 and <= 0x036F) or (>= 0xFB00 and <= 0xFB06) or (>= 0xFF00 and <= 0xFFFF);
         if (isOtherForm) return false;
         return Rune.GetUnicodeCategory(rune) is UnicodeCategory.LowercaseLetter or UnicodeCategory.OtherLetter
@@ -146,10 +146,10 @@ internal readonly struct DomainName : IEquatable<DomainName>, IComparable<Domain
         if (name.Length == 0) return "it is empty; for example: a.com";
         if (name.Length > MaxLength) return $"it is longer than {MaxLength} characters";
         ReadOnlySpan<char> last = default;
-        foreach (Range range in name.AsSpan().Split('.'))
+        foreach (var range in name.AsSpan().Split('.'))
         {
             last = name.AsSpan()[range];
-            string error = CheckLabel(last);
+            var error = CheckLabel(last);
             if (error.Length > 0) return error;
         }
         // Browsers, resolvers and CAs take a name that ends in a number for an IPv4 address, however it is written.
@@ -160,12 +160,12 @@ internal readonly struct DomainName : IEquatable<DomainName>, IComparable<Domain
     {
         if (label.IsEmpty) return "there is nothing before, after or between its dots; for example: a.com";
         if (label.Length > MaxLabelLength) return $"a part between dots is longer than {MaxLabelLength} characters";
-        int foreign = label.IndexOfAnyExcept(LabelCharacters);
+        var foreign = label.IndexOfAnyExcept(LabelCharacters);
         if (foreign >= 0)
         {
-            char character = label[foreign];
-            bool isVisible = character is > ' ' and < '\u007f';
-            string shown = isVisible ? $"'{character}'" : $"the character U+{(int)character:X4}";
+            var character = label[foreign];
+            var isVisible = character is > ' ' and < '\u007f';
+            var shown = isVisible ? $"'{character}'" : $"the character U+{(int)character:X4}";
             return $"it contains {shown}; a name is letters, digits, hyphens and dots";
         }
         return label[0] == '-' || label[^1] == '-' ? "a part begins or ends with a hyphen" : "";

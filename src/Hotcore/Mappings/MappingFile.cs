@@ -123,7 +123,7 @@ internal sealed class MappingFile : IDisposable
     {
         // A crash between setting a damaged file aside and putting the new one in its place leaves the new one, whole.
         if (!Path.Exists(_path) && File.Exists(NewPath)) File.Move(NewPath, _path);
-        bool isNew = !Path.Exists(_path);
+        var isNew = !Path.Exists(_path);
         _mustRewrite = isNew || !TryRead(preview);
         if (!_mustRewrite) return;
         try
@@ -145,13 +145,13 @@ internal sealed class MappingFile : IDisposable
             _isDamaged = true;
             return false;
         }
-        MappingFileReader reader = Read(preview);
+        var reader = Read(preview);
         _length = reader.WholeLength;
         _lines = reader.Lines;
         _isDamaged = reader.IsDamaged;
         if (_isDamaged)
         {
-            string what = reader.ReadError ?? $"{reader.DamagedLines} damaged lines";
+            var what = reader.ReadError ?? $"{reader.DamagedLines} damaged lines";
             _log($"{_path} is damaged ({what}): the {Loaded.Count} mappings of its whole lines are used");
             return false;
         }
@@ -163,7 +163,7 @@ internal sealed class MappingFile : IDisposable
 
     private MappingFileReader Read(MappingPreview? preview)
     {
-        using FileStream stream = File.OpenRead(_path);
+        using var stream = File.OpenRead(_path);
         MappingFileReader reader;
         if (preview is not null && preview.IsStartOf(stream))
         {
@@ -206,8 +206,8 @@ internal sealed class MappingFile : IDisposable
     {
         var lines = new ArrayBufferWriter<byte>((mappings.Count + 1) * 64);
         lines.Write(Encoding.ASCII.GetBytes(MappingLine.Header + "\n"));
-        foreach (Mapping mapping in mappings.All) MappingLine.Write(lines, new MappingChange(mapping.Domain, mapping));
-        SafeFileHandle file = File.OpenHandle(NewPath, FileMode.Create, FileAccess.ReadWrite, FileShare.Read);
+        foreach (var mapping in mappings.All) MappingLine.Write(lines, new MappingChange(mapping.Domain, mapping));
+        var file = File.OpenHandle(NewPath, FileMode.Create, FileAccess.ReadWrite, FileShare.Read);
         try
         {
             File.SetUnixFileMode(file, OwnerOnly);
@@ -246,7 +246,7 @@ internal sealed class MappingFile : IDisposable
 
     private void SetAside()
     {
-        string aside = DirectoryEntries.SetAside(_path, _clock.GetUtcNow());
+        var aside = DirectoryEntries.SetAside(_path, _clock.GetUtcNow());
         _isDamaged = false;
         _log($"the damaged file is kept as {aside}");
     }
@@ -254,11 +254,11 @@ internal sealed class MappingFile : IDisposable
     private void FinishCompaction()
     {
         if (_compaction is null || !_compaction.Written.IsCompleted) return;
-        Compaction compaction = _compaction;
+        var compaction = _compaction;
         _compaction = null;
         try
         {
-            NewFile written = AddMissed(compaction.Written.GetAwaiter().GetResult(), compaction.Missed.WrittenSpan);
+            var written = AddMissed(compaction.Written.GetAwaiter().GetResult(), compaction.Missed.WrittenSpan);
             TakeOver(written, compaction.Lines + _lines - compaction.LinesBefore);
         }
         catch (Exception failure)

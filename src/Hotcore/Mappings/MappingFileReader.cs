@@ -76,7 +76,7 @@ internal sealed class MappingFileReader
     /// </summary>
     private void JudgeEnd()
     {
-        bool isCutLine = !_lineTooLong && _line.AsSpan(0, _lineLength).IndexOfAnyExceptInRange((byte)' ', (byte)'~') < 0;
+        var isCutLine = !_lineTooLong && _line.AsSpan(0, _lineLength).IndexOfAnyExceptInRange((byte)' ', (byte)'~') < 0;
         if (WholeLength == 0 || !isCutLine) DamagedLines++;
     }
 
@@ -106,12 +106,12 @@ internal sealed class MappingFileReader
     private void TakeLine()
     {
         ReadOnlySpan<byte> line = _line.AsSpan(0, _lineLength);
-        bool isFirst = WholeLength == 0;
+        var isFirst = WholeLength == 0;
         if (isFirst && !_lineTooLong && line.SequenceEqual(Encoding.ASCII.GetBytes(MappingLine.Header)))
         {
             // As it should be: the header holds no mapping.
         }
-        else if (!_lineTooLong && MappingLine.TryParse(line, out MappingChange change))
+        else if (!_lineTooLong && MappingLine.TryParse(line, out var change))
         {
             Lines++;
             Apply(change);

@@ -25,14 +25,14 @@ internal static class MappingLine
     /// <summary>Appends a line and its end.</summary>
     public static void Write(IBufferWriter<byte> output, MappingChange change)
     {
-        string text = change.Mapping is Mapping mapping
+        var text = change.Mapping is Mapping mapping
             ? $"add {mapping.Domain} {mapping.Port} {FormatTime(mapping.MadeAt)}"
             : $"remove {change.Domain}";
-        Span<byte> line = output.GetSpan(MaxBytes + 1);
-        int length = Encoding.ASCII.GetBytes(text, line);
-        uint checksum = Checksum(line[..length]);
+        var line = output.GetSpan(MaxBytes + 1);
+        var length = Encoding.ASCII.GetBytes(text, line);
+        var checksum = Checksum(line[..length]);
         line[length++] = (byte)' ';
-        Utf8Formatter.TryFormat(checksum, line[length..], out int digits, new StandardFormat('x', ChecksumDigits));
+        Utf8Formatter.TryFormat(checksum, line[length..], out var digits, new StandardFormat('x', ChecksumDigits));
         line[length + digits] = (byte)'\n';
         output.Advance(length + digits + 1);
     }
@@ -41,12 +41,12 @@ internal static class MappingLine
     public static bool TryParse(ReadOnlySpan<byte> line, out MappingChange change)
     {
         change = default;
-        int end = line.Length - ChecksumDigits - 1;
+        var end = line.Length - ChecksumDigits - 1;
         if (end < 1 || line.Length > MaxBytes || line[end] != ' ') return false;
-        bool read = Utf8Parser.TryParse(line[(end + 1)..], out uint checksum, out int digits, 'x');
+        var read = Utf8Parser.TryParse(line[(end + 1)..], out uint checksum, out var digits, 'x');
         if (!read || digits != ChecksumDigits || checksum != Checksum(line[..end])) return false;
-        string[] words = Encoding.ASCII.GetString(line[..end]).Split(' ');
-        if (words.Length < 2 || !DomainName.TryParse(words[1], out DomainName domain, out _)) return false;
+        var words = Encoding.ASCII.GetString(line[..end]).Split(' ');
+        if (words.Length < 2 || !DomainName.TryParse(words[1], out var domain, out _)) return false;
         return words[0] switch
         {
             "add" => TryParseAdd(words, domain, out change),
@@ -62,10 +62,10 @@ internal static class MappingLine
     private static bool TryParseAdd(string[] words, DomainName domain, out MappingChange change)
     {
         change = default;
-        if (words.Length != 4 || !Mapping.TryParsePort(words[2], out int port)) return false;
+        if (words.Length != 4 || !Mapping.TryParsePort(words[2], out var port)) return false;
         const DateTimeStyles utc = DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal;
-        CultureInfo culture = CultureInfo.InvariantCulture;
-        if (!DateTimeOffset.TryParseExact(words[3], TimeFormat, culture, utc, out DateTimeOffset madeAt)) return false;
+        var culture = CultureInfo.InvariantCulture;
+        if (!DateTimeOffset.TryParseExact(words[3], TimeFormat, culture, utc, out var madeAt)) return false;
         change = new MappingChange(domain, new Mapping(domain, port, madeAt));
         return true;
     }
@@ -78,13 +78,13 @@ internal static class MappingLine
 
     private static uint Checksum(ReadOnlySpan<byte> bytes)
     {
-        uint crc = uint.MaxValue;
+        var crc = uint.MaxValue;
         while (bytes.Length >= sizeof(ulong))
         {
             crc = BitOperations.Crc32C(crc, BinaryPrimitives.ReadUInt64LittleEndian(bytes));
             bytes = bytes[sizeof(ulong)..];
         }
-        foreach (byte value in bytes) crc = BitOperations.Crc32C(crc, value);
+        foreach (var value in bytes) crc = BitOperations.Crc32C(crc, value);
         return ~crc;
     }
 }

@@ -33,7 +33,7 @@ internal sealed class MappingSnapshot
     {
         var index = new DomainIndex.Builder(mappings.Count);
         var latest = new Dictionary<DomainName, Mapping>(mappings.Count);
-        foreach (Mapping mapping in mappings)
+        foreach (var mapping in mappings)
         {
             index.Put(mapping);
             latest[mapping.Domain] = mapping;
@@ -51,7 +51,7 @@ internal sealed class MappingSnapshot
         if (host.Length > 0 && host[^1] == '.') host = host[..^1];
         if (host.Length is 0 or > DomainName.MaxLength) return null;
         Span<byte> name = stackalloc byte[DomainName.MaxLength];
-        Ascii.ToLower(host, name, out int length);
+        Ascii.ToLower(host, name, out var length);
         // ToLower stops at a byte that is not ASCII, and no domain has one.
         return length == host.Length ? _index.Find(name[..length]) : null;
     }
@@ -69,7 +69,7 @@ internal sealed class MappingSnapshot
     /// </summary>
     public IEnumerable<Mapping> After(string? domain)
     {
-        for (int i = domain is null ? 0 : IndexAfter(domain); i < _sorted.Count; i++) yield return _sorted[i];
+        for (var i = domain is null ? 0 : IndexAfter(domain); i < _sorted.Count; i++) yield return _sorted[i];
     }
 
     /// <summary>This snapshot with changes made to it, in their order. Shares what they leave alone.</summary>
@@ -77,11 +77,11 @@ internal sealed class MappingSnapshot
     {
         if (changes.Count == 0) return this;
         var index = new DomainIndex.Builder(_index);
-        ImmutableSortedSet<Mapping>.Builder sorted = _sorted.ToBuilder();
-        foreach (MappingChange change in changes)
+        var sorted = _sorted.ToBuilder();
+        foreach (var change in changes)
         {
             // The set compares by domain alone: the old mapping goes out by any other of its domain.
-            Mapping key = change.Mapping ?? new Mapping(change.Domain, 1, DateTimeOffset.UnixEpoch);
+            var key = change.Mapping ?? new Mapping(change.Domain, 1, DateTimeOffset.UnixEpoch);
             sorted.Remove(key);
             if (change.Mapping is null)
             {
@@ -101,7 +101,7 @@ internal sealed class MappingSnapshot
         int low = 0, high = _sorted.Count;
         while (low < high)
         {
-            int middle = low + ((high - low) / 2);
+            var middle = low + ((high - low) / 2);
             if (string.CompareOrdinal(_sorted[middle].Domain.ToString(), domain) <= 0) low = middle + 1;
             else high = middle;
         }

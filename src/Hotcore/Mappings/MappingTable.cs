@@ -130,7 +130,7 @@ internal sealed class MappingTable : IDisposable
     private void CommitUntilStopped()
     {
         List<WaitingChange> batch = [];
-        bool isStopping = false;
+        var isStopping = false;
         while (!isStopping)
         {
             _arrived.WaitOne();
@@ -167,20 +167,20 @@ internal sealed class MappingTable : IDisposable
 
     private static void Fail(List<WaitingChange> batch, IOException failure)
     {
-        foreach (WaitingChange change in batch) change.Done.TrySetException(failure);
+        foreach (var change in batch) change.Done.TrySetException(failure);
     }
 
     private void Commit(List<WaitingChange> batch)
     {
         try
         {
-            MappingSnapshot before = _snapshot;
-            List<MappingChange> changes = Resolve(batch, before);
+            var before = _snapshot;
+            var changes = Resolve(batch, before);
             if (changes.Count > 0)
             {
                 var lines = new ArrayBufferWriter<byte>();
-                foreach (MappingChange change in changes) MappingLine.Write(lines, change);
-                MappingSnapshot after = before.With(changes);
+                foreach (var change in changes) MappingLine.Write(lines, change);
+                var after = before.With(changes);
                 _file.Append(lines.WrittenSpan, changes.Count, before);
                 _snapshot = after;
                 WhenChanged?.Invoke(changes);
@@ -192,7 +192,7 @@ internal sealed class MappingTable : IDisposable
             Fail(batch, new IOException(failure.Message, failure));
             return;
         }
-        foreach (WaitingChange change in batch) change.Done.TrySetResult();
+        foreach (var change in batch) change.Done.TrySetResult();
         Compact();
     }
 
@@ -204,10 +204,10 @@ internal sealed class MappingTable : IDisposable
     {
         var changes = new List<MappingChange>(batch.Count);
         var pending = new Dictionary<DomainName, Mapping?>(batch.Count);
-        foreach (WaitingChange change in batch)
+        foreach (var change in batch)
         {
-            if (!pending.TryGetValue(change.Domain, out Mapping? current)) current = before.Find(change.Domain);
-            Mapping? next = change.Port is int port ? new Mapping(change.Domain, port, _clock.GetUtcNow()) : null;
+            if (!pending.TryGetValue(change.Domain, out var current)) current = before.Find(change.Domain);
+            var next = change.Port is int port ? new Mapping(change.Domain, port, _clock.GetUtcNow()) : null;
             if (current?.Port == next?.Port && current?.MadeAt == next?.MadeAt) continue;
             pending[change.Domain] = next;
             changes.Add(new MappingChange(change.Domain, next));

@@ -66,7 +66,7 @@ internal sealed class ProxyLoop : IDisposable
         ClientConnection client;
         try
         {
-            Connection connection = tls is null ? new Connection(Events, fd) : new TlsConnection(Events, fd, tls);
+            var connection = tls is null ? new Connection(Events, fd) : new TlsConnection(Events, fd, tls);
             client = new ClientConnection(this, connection, new ForwardedFields(address, tls is null ? "http" : "https"));
         }
         catch (IOException fault)

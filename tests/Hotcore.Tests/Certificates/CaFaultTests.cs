@@ -32,8 +32,8 @@ public sealed class CaFaultTests : IDisposable
     [Fact]
     public async Task A_domain_gets_its_certificate_by_one_account()
     {
-        await using RunningRenewal running = Run();
-        CertificateState state = await SettleAsync(running, Good);
+        await using var running = Run();
+        var state = await SettleAsync(running, Good);
         AssertValid(state);
         Assert.Equal(_clock.GetUtcNow().AddDays(90), state.NotAfter);
         Assert.Null(state.Failure);
@@ -71,9 +71,9 @@ public sealed class CaFaultTests : IDisposable
     {
         if (fault == "name") _ca.NameInstead = "other.example.com";
         else _ca.Tamper = (request, right) => IsAbout(request, path) ? Misbehave(fault, right) : right;
-        await using (RunningRenewal running = Run())
+        await using (var running = Run())
         {
-            CertificateState state = await SettleAsync(running, Bad);
+            var state = await SettleAsync(running, Bad);
             Assert.Equal(CertificateCondition.Failed, state.Condition);
             Assert.Contains(words, state.Failure, StringComparison.OrdinalIgnoreCase);
             Assert.True(state.NextTry > _clock.GetUtcNow().AddSeconds(50));
@@ -96,11 +96,11 @@ public sealed class CaFaultTests : IDisposable
         var release = new TaskCompletionSource();
         _ca.Tamper = (request, right) =>
         {
-            bool isBad = IsAbout(request, "authorization") && right.Body.Contains("bad.", StringComparison.Ordinal);
+            var isBad = IsAbout(request, "authorization") && right.Body.Contains("bad.", StringComparison.Ordinal);
             if (isBad) release.Task.Wait();
             return right;
         };
-        await using RunningRenewal running = Run();
+        await using var running = Run();
         running.Renewal.Ensure(Bad);
         AssertValid(await SettleAsync(running, Good));
         Assert.Equal(CertificateCondition.Pending, running.Renewal.StateOf(Bad).Condition);
@@ -118,8 +118,8 @@ public sealed class CaFaultTests : IDisposable
         _ca.Tamper = (request, right) => IsAbout(request, "orders") && IsOrderOf(request, "bad.")
             ? FakeCa.Problem(429, "rateLimited", "too many certificates already issued for \"example.com\"", field)
             : right;
-        await using RunningRenewal running = Run();
-        CertificateState state = await SettleAsync(running, Bad);
+        await using var running = Run();
+        var state = await SettleAsync(running, Bad);
         Assert.Equal(_clock.GetUtcNow().AddHours(2), state.NextTry);
         AssertValid(await SettleAsync(running, Good));
     }
@@ -132,13 +132,13 @@ public sealed class CaFaultTests : IDisposable
         _ca.Tamper = (request, right) => IsAbout(request, "orders")
             ? FakeCa.Problem(status, "rateLimited", "too many new orders by this account", field)
             : right;
-        await using (RunningRenewal running = Run())
+        await using (var running = Run())
         {
             await SettleAsync(running, Bad);
             _ca.Tamper = (_, right) => right;
             await AssertPausedAsync(running);
         }
-        await using RunningRenewal again = Run();
+        await using var again = Run();
         await AssertPausedAsync(again);
         _clock.Advance(TimeSpan.FromHours(1));
         await again.DecideAsync();
@@ -155,10 +155,10 @@ public sealed class CaFaultTests : IDisposable
         _ca.Tamper = (request, right) => IsAbout(request, "orders")
             ? FakeCa.Problem(status, "rateLimited", "too many new orders by this account", field)
             : right;
-        await using RunningRenewal running = Run();
-        CertificateState asked = await SettleAsync(running, Bad);
-        CertificateState other = await SettleAsync(running, Good);
-        DateTimeOffset next = _clock.GetUtcNow().AddHours(6);
+        await using var running = Run();
+        var asked = await SettleAsync(running, Bad);
+        var other = await SettleAsync(running, Good);
+        var next = _clock.GetUtcNow().AddHours(6);
         Assert.Equal((next, next), (asked.NextTry, other.NextTry));
         _ca.Tamper = (_, right) => right;
         _clock.Advance(TimeSpan.FromHours(6));
@@ -174,8 +174,8 @@ public sealed class CaFaultTests : IDisposable
             ? FakeCa.Problem(
                 429, "rateLimited", "too many certificates already issued for \"example.com\"", "Retry-After: 604800")
             : right;
-        await using RunningRenewal running = Run();
-        CertificateState state = await SettleAsync(running, Bad);
+        await using var running = Run();
+        var state = await SettleAsync(running, Bad);
         Assert.Equal(_clock.GetUtcNow().AddDays(1), state.NextTry);
         AssertValid(await SettleAsync(running, Good));
     }
@@ -185,13 +185,13 @@ public sealed class CaFaultTests : IDisposable
     {
         _ca.Tamper = (request, right) => IsAbout(request, "orders") ? Misbehave("html", right) : right;
         DateTimeOffset? nextTry;
-        await using (RunningRenewal running = Run()) nextTry = (await SettleAsync(running, Bad)).NextTry;
-        int requests = _ca.Requests.Count;
-        await using RunningRenewal again = Run(mapped: [Bad]);
+        await using (var running = Run()) nextTry = (await SettleAsync(running, Bad)).NextTry;
+        var requests = _ca.Requests.Count;
+        await using var again = Run(mapped: [Bad]);
         await again.Renewal.LoadAsync();
         again.Renewal.Begin();
         await again.DecideAsync();
-        CertificateState state = again.Renewal.StateOf(Bad);
+        var state = again.Renewal.StateOf(Bad);
         Assert.Equal((CertificateCondition.Failed, nextTry), (state.Condition, state.NextTry));
         Assert.Equal(requests, _ca.Requests.Count);
     }
@@ -199,7 +199,7 @@ public sealed class CaFaultTests : IDisposable
     [Fact]
     public async Task An_account_that_the_ca_has_forgotten_is_made_anew()
     {
-        await using RunningRenewal running = Run();
+        await using var running = Run();
         await SettleAsync(running, Good);
         _ca.ForgetAccounts();
         AssertValid(await SettleAsync(running, Bad));
@@ -210,24 +210,24 @@ public sealed class CaFaultTests : IDisposable
     [Fact]
     public async Task A_damaged_account_key_is_kept_aside()
     {
-        await using (RunningRenewal running = Run()) await SettleAsync(running, Good);
-        string file = Assert.Single(Directory.GetFiles(Certificates, "account_*"));
+        await using (var running = Run()) await SettleAsync(running, Good);
+        var file = Assert.Single(Directory.GetFiles(Certificates, "account_*"));
         await File.WriteAllTextAsync(file, "not a key");
-        await using RunningRenewal again = Run();
+        await using var again = Run();
         AssertValid(await SettleAsync(again, Bad));
-        string aside = Assert.Single(Directory.GetFiles(Certificates, "account_*damaged*"));
+        var aside = Assert.Single(Directory.GetFiles(Certificates, "account_*damaged*"));
         Assert.Equal("not a key", await File.ReadAllTextAsync(aside));
     }
 
     [Fact]
     public async Task A_domain_that_is_forgotten_stops_and_keeps_its_certificate()
     {
-        await using RunningRenewal running = Run();
+        await using var running = Run();
         await SettleAsync(running, Good);
         await running.Renewal.WhenIdle();
         running.Renewal.Forget(Good);
         Assert.Equal(CertificateState.None, running.Renewal.StateOf(Good));
-        int requests = _ca.Requests.Count;
+        var requests = _ca.Requests.Count;
         _clock.Advance(TimeSpan.FromDays(80));
         await running.DecideAsync();
         Assert.Equal(requests, _ca.Requests.Count);
@@ -245,8 +245,8 @@ public sealed class CaFaultTests : IDisposable
 
     private static bool IsOrderOf(FakeRequest request, string name)
     {
-        using JsonDocument signed = JsonDocument.Parse(request.Body);
-        byte[] payload = Base64Url.DecodeFromChars(signed.RootElement.GetProperty("payload").GetString());
+        using var signed = JsonDocument.Parse(request.Body);
+        var payload = Base64Url.DecodeFromChars(signed.RootElement.GetProperty("payload").GetString());
         return Encoding.UTF8.GetString(payload).Contains(name, StringComparison.Ordinal);
     }
 
@@ -276,7 +276,7 @@ public sealed class CaFaultTests : IDisposable
 
     private string ChainOfAnotherKey()
     {
-        byte[] file = new TestAuthority().MakeFile(Bad.ToString(), _clock.GetUtcNow(), TimeSpan.FromDays(9));
+        var file = new TestAuthority().MakeFile(Bad.ToString(), _clock.GetUtcNow(), TimeSpan.FromDays(9));
         return Encoding.ASCII.GetString(file).Split("-----BEGIN PRIVATE")[0];
     }
 
@@ -298,8 +298,8 @@ public sealed class CaFaultTests : IDisposable
 
     private async Task AssertPausedAsync(RunningRenewal running)
     {
-        int requests = _ca.Requests.Count;
-        CertificateState state = await SettleAsync(running, Good);
+        var requests = _ca.Requests.Count;
+        var state = await SettleAsync(running, Good);
         Assert.Equal(CertificateCondition.Failed, state.Condition);
         Assert.Contains("too many new orders", state.Failure, StringComparison.Ordinal);
         Assert.Equal(_clock.GetUtcNow().AddHours(1), state.NextTry);

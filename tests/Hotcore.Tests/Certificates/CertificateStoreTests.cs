@@ -27,9 +27,9 @@ public sealed class CertificateStoreTests : IDisposable
     [Fact]
     public void A_certificate_is_one_file_that_only_its_owner_reads()
     {
-        StoredCertificate certificate = Make(Domain);
+        var certificate = Make(Domain);
         _store.Save(certificate);
-        StoredCertificate loaded = _store.Load(Domain)!;
+        var loaded = _store.Load(Domain)!;
         Assert.Equal(certificate.Pem, File.ReadAllBytes(_store.PathOf(Domain)));
         Assert.Equal(certificate.ChainDer, loaded.ChainDer);
         Assert.Equal((certificate.NotBefore, certificate.NotAfter), (loaded.NotBefore, loaded.NotAfter));
@@ -64,14 +64,14 @@ public sealed class CertificateStoreTests : IDisposable
     public void A_file_that_cannot_be_used_is_set_aside_and_the_others_are_left_alone(string damage, string words)
     {
         _store.Save(Make(Other));
-        byte[] content = Damage(damage);
-        for (int i = 1; i <= 2; i++)
+        var content = Damage(damage);
+        for (var i = 1; i <= 2; i++)
         {
             File.WriteAllBytes(_store.PathOf(Domain), content);
             Assert.Null(_store.Load(Domain));
         }
         Assert.Contains(words, _log.All.First(), StringComparison.Ordinal);
-        string[] aside = Directory.GetFiles(Certificates, "a.example.com.pem.damaged-20261122T080000Z*");
+        var aside = Directory.GetFiles(Certificates, "a.example.com.pem.damaged-20261122T080000Z*");
         Assert.Equal(2, aside.Length);
         Assert.All(aside, file => Assert.Equal(content, File.ReadAllBytes(file)));
         Assert.NotNull(_store.Load(Other));
@@ -89,12 +89,12 @@ public sealed class CertificateStoreTests : IDisposable
     [Fact]
     public void A_certificate_placed_by_hand_may_be_rsa_for_a_wildcard_and_in_another_order()
     {
-        string file = Encoding.ASCII.GetString(
+        var file = Encoding.ASCII.GetString(
             _authority.MakeFile("*.example.com", _clock.GetUtcNow(), TimeSpan.FromDays(365), withRsa: true));
-        int key = file.IndexOf("-----BEGIN PRIVATE", StringComparison.Ordinal);
-        string chain = file[..key].Replace("\n", "\r\n", StringComparison.Ordinal);
+        var key = file.IndexOf("-----BEGIN PRIVATE", StringComparison.Ordinal);
+        var chain = file[..key].Replace("\n", "\r\n", StringComparison.Ordinal);
         File.WriteAllText(_store.PathOf(Domain), "Bag Attributes\r\n" + file[key..] + chain);
-        StoredCertificate loaded = _store.Load(Domain)!;
+        var loaded = _store.Load(Domain)!;
         Assert.Equal(["*.example.com"], loaded.Names);
         Assert.Equal(2, loaded.ChainDer.Count);
     }
@@ -111,7 +111,7 @@ public sealed class CertificateStoreTests : IDisposable
     [Fact]
     public void The_longest_domains_have_files_of_their_own()
     {
-        string tail = string.Join('.', Enumerable.Repeat(new string('a', 60), 3)) + "." + new string('b', 60);
+        var tail = string.Join('.', Enumerable.Repeat(new string('a', 60), 3)) + "." + new string('b', 60);
         DomainName one = RunningRenewal.Name("one." + tail), two = RunningRenewal.Name("two." + tail);
         _store.Save(Make(one));
         _store.Save(Make(two));
@@ -122,33 +122,33 @@ public sealed class CertificateStoreTests : IDisposable
     [Fact]
     public void A_mutated_file_is_loaded_right_or_refused_and_never_more()
     {
-        StoredCertificate whole = Make(Domain);
+        var whole = Make(Domain);
         byte[] file = whole.Pem, leaf = whole.ChainDer[0];
         Cases.Check(
             random => Cases.Mutate(random, file),
             mutated =>
             {
-                bool isRead = StoredCertificate.TryParse(mutated, Domain, out var read, out string error);
+                var isRead = StoredCertificate.TryParse(mutated, Domain, out var read, out var error);
                 Assert.Equal(isRead, error.Length == 0);
                 Assert.Equal(isRead, read is not null);
                 if (read is null) return;
                 // What its issuer signed is as it was; without the issuer beside it, nobody can tell.
                 if (read.ChainDer.Count > 1 && IssuerOf(read.ChainDer[0]) == SubjectOf(read.ChainDer[1]))
                     Assert.Equal(leaf, read.ChainDer[0]);
-                using ECDsa key = ECDsa.Create();
+                using var key = ECDsa.Create();
                 key.ImportPkcs8PrivateKey(read.KeyPkcs8, out _);
             });
     }
 
     private static string IssuerOf(byte[] der)
     {
-        using X509Certificate2 certificate = X509CertificateLoader.LoadCertificate(der);
+        using var certificate = X509CertificateLoader.LoadCertificate(der);
         return Convert.ToHexString(certificate.IssuerName.RawData);
     }
 
     private static string SubjectOf(byte[] der)
     {
-        using X509Certificate2 certificate = X509CertificateLoader.LoadCertificate(der);
+        using var certificate = X509CertificateLoader.LoadCertificate(der);
         return Convert.ToHexString(certificate.SubjectName.RawData);
     }
 
@@ -157,11 +157,11 @@ public sealed class CertificateStoreTests : IDisposable
 
     private byte[] Damage(string damage)
     {
-        byte[] whole = Make(Domain).Pem;
+        var whole = Make(Domain).Pem;
         string text = Encoding.ASCII.GetString(whole), other = Encoding.ASCII.GetString(Make(Domain).Pem);
-        int key = text.IndexOf("-----BEGIN PRIVATE", StringComparison.Ordinal);
-        int otherKey = other.IndexOf("-----BEGIN PRIVATE", StringComparison.Ordinal);
-        using ECDsa locked = ECDsa.Create();
+        var key = text.IndexOf("-----BEGIN PRIVATE", StringComparison.Ordinal);
+        var otherKey = other.IndexOf("-----BEGIN PRIVATE", StringComparison.Ordinal);
+        using var locked = ECDsa.Create();
         var password = new PbeParameters(PbeEncryptionAlgorithm.Aes128Cbc, HashAlgorithmName.SHA256, 1);
         return damage switch
         {

@@ -49,16 +49,16 @@ internal sealed class ChallengeServers : IDisposable
         using (client)
         {
             using var reader = new StreamReader(client.GetStream(), Encoding.ASCII);
-            string line = await reader.ReadLineAsync() ?? "";
+            var line = await reader.ReadLineAsync() ?? "";
             while (await reader.ReadLineAsync() is { Length: > 0 })
             {
                 // The fields of the request do not matter.
             }
-            string path = line.Split(' ') is [_, var target, ..] ? target : "";
-            string token = path.Replace(HttpChallenges.PathPrefix, "", StringComparison.Ordinal);
-            bool isFound = challenges.TryFind(Encoding.ASCII.GetBytes(token), out byte[]? body);
-            string status = isFound ? "200 OK" : "404 Not Found";
-            string head = $"HTTP/1.1 {status}\r\nContent-Length: {body?.Length ?? 0}\r\nConnection: close\r\n\r\n";
+            var path = line.Split(' ') is [_, var target, ..] ? target : "";
+            var token = path.Replace(HttpChallenges.PathPrefix, "", StringComparison.Ordinal);
+            var isFound = challenges.TryFind(Encoding.ASCII.GetBytes(token), out var body);
+            var status = isFound ? "200 OK" : "404 Not Found";
+            var head = $"HTTP/1.1 {status}\r\nContent-Length: {body?.Length ?? 0}\r\nConnection: close\r\n\r\n";
             await client.GetStream().WriteAsync((byte[])[.. Encoding.ASCII.GetBytes(head), .. body ?? []]);
         }
     }
@@ -81,10 +81,10 @@ internal sealed class ChallengeServers : IDisposable
 
     private static ValueTask<SslServerAuthenticationOptions> Select(SslClientHelloInfo hello, TlsChallenges challenges)
     {
-        if (!challenges.TryFind(Encoding.ASCII.GetBytes(hello.ServerName), out ChallengeCertificate? challenge))
+        if (!challenges.TryFind(Encoding.ASCII.GetBytes(hello.ServerName), out var challenge))
             throw new IOException($"no challenge for {hello.ServerName}");
-        string certificate = PemEncoding.WriteString("CERTIFICATE", challenge.CertificateDer);
-        string key = PemEncoding.WriteString("PRIVATE KEY", challenge.KeyPkcs8);
+        var certificate = PemEncoding.WriteString("CERTIFICATE", challenge.CertificateDer);
+        var key = PemEncoding.WriteString("PRIVATE KEY", challenge.KeyPkcs8);
         return ValueTask.FromResult(new SslServerAuthenticationOptions
         {
             ServerCertificate = X509Certificate2.CreateFromPem(certificate, key),

@@ -17,7 +17,7 @@ public sealed class ChallengesTests
         var challenges = new HttpChallenges();
         challenges.Put("one", "one.key");
         challenges.Put("two", "two.key");
-        Assert.True(challenges.TryFind("two"u8, out byte[]? answer));
+        Assert.True(challenges.TryFind("two"u8, out var answer));
         Assert.Equal("two.key"u8.ToArray(), answer);
         Assert.False(challenges.TryFind("Two"u8, out _));
         Assert.False(challenges.TryFind(""u8, out _));
@@ -31,11 +31,11 @@ public sealed class ChallengesTests
     {
         var http = new HttpChallenges();
         var tls = new TlsChallenges();
-        for (int i = 0; i < 10; i++) http.Put($"token{i}", "key");
+        for (var i = 0; i < 10; i++) http.Put($"token{i}", "key");
         tls.Put(ChallengeCertificate.Create(Domain, "token.key", Now));
-        bool isFound = Look();
-        long before = GC.GetAllocatedBytesForCurrentThread();
-        for (int i = 0; i < 1000; i++) isFound &= Look();
+        var isFound = Look();
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        for (var i = 0; i < 1000; i++) isFound &= Look();
         Assert.Equal(before, GC.GetAllocatedBytesForCurrentThread());
         Assert.True(isFound);
 
@@ -46,18 +46,18 @@ public sealed class ChallengesTests
     [Fact]
     public void A_challenge_certificate_is_that_of_rfc_8737()
     {
-        ChallengeCertificate made = ChallengeCertificate.Create(Domain, "token.thumbprint", Now);
-        using X509Certificate2 certificate = X509CertificateLoader.LoadCertificate(made.CertificateDer);
-        X509Extension identifier = Assert.Single(certificate.Extensions, one => one.Oid!.Value == "1.3.6.1.5.5.7.1.31");
+        var made = ChallengeCertificate.Create(Domain, "token.thumbprint", Now);
+        using var certificate = X509CertificateLoader.LoadCertificate(made.CertificateDer);
+        var identifier = Assert.Single(certificate.Extensions, one => one.Oid!.Value == "1.3.6.1.5.5.7.1.31");
         Assert.True(identifier.Critical);
-        byte[] digest = new AsnReader(identifier.RawData, AsnEncodingRules.DER).ReadOctetString();
+        var digest = new AsnReader(identifier.RawData, AsnEncodingRules.DER).ReadOctetString();
         Assert.Equal(SHA256.HashData("token.thumbprint"u8), digest);
         var names = certificate.Extensions.OfType<X509SubjectAlternativeNameExtension>().Single();
         Assert.Equal(["a.example.com"], names.EnumerateDnsNames());
         Assert.True(certificate.NotBefore.ToUniversalTime() < Now && certificate.NotAfter.ToUniversalTime() > Now);
-        using ECDsa key = ECDsa.Create();
+        using var key = ECDsa.Create();
         key.ImportPkcs8PrivateKey(made.KeyPkcs8, out _);
-        using ECDsa publicKey = certificate.GetECDsaPublicKey()!;
+        using var publicKey = certificate.GetECDsaPublicKey()!;
         Assert.Equal(key.ExportSubjectPublicKeyInfo(), publicKey.ExportSubjectPublicKeyInfo());
     }
 

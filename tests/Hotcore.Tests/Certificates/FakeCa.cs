@@ -64,7 +64,7 @@ internal sealed class FakeCa : IDisposable
 
     public static FakeAnswer Problem(int status, string type, string detail, params string[] fields)
     {
-        string body = JsonSerializer.Serialize(new { type = "urn:ietf:params:acme:error:" + type, detail });
+        var body = JsonSerializer.Serialize(new { type = "urn:ietf:params:acme:error:" + type, detail });
         return new FakeAnswer(status, "application/problem+json", body, fields);
     }
 
@@ -74,25 +74,25 @@ internal sealed class FakeCa : IDisposable
     private FakeAnswer? Answer(FakeRequest request)
     {
         Requests.Enqueue(request.Path);
-        FakeAnswer? answer = Tamper(request, RightAnswer(request));
+        var answer = Tamper(request, RightAnswer(request));
         if (answer is null) return null;
-        string nonce = $"nonce{Interlocked.Increment(ref _count)}";
+        var nonce = $"nonce{Interlocked.Increment(ref _count)}";
         _nonces[nonce] = true;
         return answer with { Fields = [.. answer.Fields, $"Replay-Nonce: {nonce}"] };
     }
 
     private FakeAnswer RightAnswer(FakeRequest request)
     {
-        string[] path = request.Path.Split('/');
+        var path = request.Path.Split('/');
         if (request.Method is not "POST") return ToPlainRequest(path);
-        using JsonDocument signed = JsonDocument.Parse(request.Body);
-        using JsonDocument header = Part(signed, "protected");
-        string nonce = header.RootElement.GetProperty("nonce").GetString()!;
+        using var signed = JsonDocument.Parse(request.Body);
+        using var header = Part(signed, "protected");
+        var nonce = header.RootElement.GetProperty("nonce").GetString()!;
         if (!_nonces.TryRemove(nonce, out _)) return Problem(400, "badNonce", "used");
-        using JsonDocument payload = Part(signed, "payload");
+        using var payload = Part(signed, "payload");
         if (path[1] == "account") return ToAccount(header.RootElement.GetProperty("jwk").GetRawText());
-        string account = header.RootElement.GetProperty("kid").GetString()!;
-        bool isKnown = _accounts.Values.Contains(account);
+        var account = header.RootElement.GetProperty("kid").GetString()!;
+        var isKnown = _accounts.Values.Contains(account);
         return isKnown ? ToSignedRequest(path, payload) : Problem(400, "accountDoesNotExist", "who?");
     }
 
@@ -111,19 +111,19 @@ internal sealed class FakeCa : IDisposable
 
     private FakeAnswer ToAccount(string jwk)
     {
-        string url = _accounts.GetOrAdd(jwk, _ => $"{Url}/accounts/{Interlocked.Increment(ref _count)}");
+        var url = _accounts.GetOrAdd(jwk, _ => $"{Url}/accounts/{Interlocked.Increment(ref _count)}");
         return Json(new { status = "valid" }, $"Location: {url}");
     }
 
     private FakeAnswer ToSignedRequest(string[] path, JsonDocument payload)
     {
         if (path[1] == "orders") return ToNewOrder(payload);
-        Order order = _orders[path[2]];
+        var order = _orders[path[2]];
         switch (path[1])
         {
             case "challenge":
-                string token = "token" + order.Id;
-                bool isProven = _challenges.TryFind(Encoding.ASCII.GetBytes(token), out byte[]? found)
+                var token = "token" + order.Id;
+                var isProven = _challenges.TryFind(Encoding.ASCII.GetBytes(token), out var found)
                     && Encoding.ASCII.GetString(found).StartsWith(token + ".", StringComparison.Ordinal);
                 order.Status = isProven ? "ready" : "invalid";
                 return Json(new { status = "processing" });
@@ -131,7 +131,7 @@ internal sealed class FakeCa : IDisposable
                 return ToAuthorization(order);
             case "finalize":
                 order.Status = "valid";
-                byte[] csr = Base64Url.DecodeFromChars(payload.RootElement.GetProperty("csr").GetString());
+                var csr = Base64Url.DecodeFromChars(payload.RootElement.GetProperty("csr").GetString());
                 order.Pem = _authority.Certify(csr, NameInstead ?? order.Name, _clock.GetUtcNow(), Lifetime);
                 return ToOrder(order);
             case "certificate":
@@ -143,12 +143,12 @@ internal sealed class FakeCa : IDisposable
 
     private FakeAnswer ToNewOrder(JsonDocument payload)
     {
-        string name = payload.RootElement.GetProperty("identifiers")[0].GetProperty("value").GetString()!;
-        bool isReplacing = payload.RootElement.TryGetProperty("replaces", out JsonElement replaces);
+        var name = payload.RootElement.GetProperty("identifiers")[0].GetProperty("value").GetString()!;
+        var isReplacing = payload.RootElement.TryGetProperty("replaces", out var replaces);
         Replaced.Enqueue(isReplacing ? replaces.GetString() : null);
         var order = new Order($"{Interlocked.Increment(ref _count)}", name);
         _orders[order.Id] = order;
-        FakeAnswer answer = ToOrder(order);
+        var answer = ToOrder(order);
         return answer with { Status = 201, Fields = [$"Location: {Url}/order/{order.Id}"] };
     }
 
@@ -179,7 +179,7 @@ internal sealed class FakeCa : IDisposable
 
     private static JsonDocument Part(JsonDocument signed, string name)
     {
-        byte[] json = Base64Url.DecodeFromChars(signed.RootElement.GetProperty(name).GetString());
+        var json = Base64Url.DecodeFromChars(signed.RootElement.GetProperty(name).GetString());
         return JsonDocument.Parse(json.Length == 0 ? "null"u8.ToArray() : json);
     }
 

@@ -70,26 +70,26 @@ internal sealed class FakeHttpServer : IDisposable
 
     private static async Task<FakeRequest?> ReadAsync(Stream stream)
     {
-        string head = "";
+        var head = "";
         var one = new byte[1];
         while (!head.EndsWith("\r\n\r\n", StringComparison.Ordinal))
         {
             if (await stream.ReadAsync(one) == 0) return null;
             head += (char)one[0];
         }
-        string[] lines = head.Split("\r\n");
-        string? length = lines.FirstOrDefault(
+        var lines = head.Split("\r\n");
+        var length = lines.FirstOrDefault(
             line => line.StartsWith("Content-Length:", StringComparison.OrdinalIgnoreCase));
         var body = new byte[length is null ? 0 : int.Parse(length.Split(':')[1], CultureInfo.InvariantCulture)];
         await stream.ReadExactlyAsync(body);
-        string[] words = lines[0].Split(' ');
+        var words = lines[0].Split(' ');
         return new FakeRequest(words[0], words[1], body);
     }
 
     private static byte[] Write(FakeAnswer answer, bool isHead)
     {
-        byte[] body = Encoding.UTF8.GetBytes(answer.Body);
-        string head = $"HTTP/1.1 {answer.Status} Whatever\r\nContent-Type: {answer.ContentType}\r\n"
+        var body = Encoding.UTF8.GetBytes(answer.Body);
+        var head = $"HTTP/1.1 {answer.Status} Whatever\r\nContent-Type: {answer.ContentType}\r\n"
             + $"Content-Length: {body.Length}\r\n"
             + string.Concat(answer.Fields.Select(field => field + "\r\n")) + "\r\n";
         return isHead ? Encoding.ASCII.GetBytes(head) : [.. Encoding.ASCII.GetBytes(head), .. body];

@@ -39,15 +39,15 @@ public sealed class InterruptedIssuanceTests : IDisposable
             lock (copies) copies.Add(CopyFolder($"copy{copies.Count}"));
             return right;
         };
-        await using (RunningRenewal running = Run(Certificates)) await SettleAsync(running);
+        await using (var running = Run(Certificates)) await SettleAsync(running);
         _ca.Tamper = (_, right) => right;
         // A request that was under way at the stop may still be looked at.
         string[] made;
         lock (copies) made = [.. copies];
         Assert.True(made.Length > 8);
-        foreach (string copy in made)
+        foreach (var copy in made)
         {
-            await using RunningRenewal again = Run(copy);
+            await using var again = Run(copy);
             await SettleAsync(again);
             AssertWhole(copy, again);
         }
@@ -58,16 +58,16 @@ public sealed class InterruptedIssuanceTests : IDisposable
     [Fact]
     public async Task A_connection_that_is_lost_at_any_request_is_made_good_with_the_same_account()
     {
-        for (int lost = 1; lost <= 12; lost++)
+        for (var lost = 1; lost <= 12; lost++)
         {
-            int requests = 0;
+            var requests = 0;
             _ca.Tamper = (_, right) => Interlocked.Increment(ref requests) == lost ? null : right;
-            string folder = _folder[$"lost{lost}"];
-            int before = _ca.Accounts;
-            await using (RunningRenewal running = Run(folder)) await SettleAsync(running, mayFail: true);
+            var folder = _folder[$"lost{lost}"];
+            var before = _ca.Accounts;
+            await using (var running = Run(folder)) await SettleAsync(running, mayFail: true);
             _ca.Tamper = (_, right) => right;
             _clock.Advance(TimeSpan.FromMinutes(1));
-            await using RunningRenewal again = Run(folder);
+            await using var again = Run(folder);
             await SettleAsync(again);
             AssertWhole(folder, again);
             Assert.Equal(before + 1, _ca.Accounts);
@@ -86,12 +86,12 @@ public sealed class InterruptedIssuanceTests : IDisposable
             release.Wait();
             return right;
         };
-        RunningRenewal running = Run(Certificates);
+        var running = Run(Certificates);
         running.Renewal.Ensure(Domain);
         await asked.Task;
         await running.DisposeAsync();
         release.Set();
-        await using RunningRenewal again = Run(Certificates);
+        await using var again = Run(Certificates);
         await SettleAsync(again);
         AssertWhole(Certificates, again);
         Assert.Equal(1, _ca.Accounts);
@@ -102,7 +102,7 @@ public sealed class InterruptedIssuanceTests : IDisposable
     public void A_file_that_a_crash_left_beside_is_finished_where_it_is_whole_and_gone_where_it_is_not()
     {
         DurableFile.MakeFolder(Certificates);
-        byte[] whole = new TestAuthority().MakeFile("a.example.com", _clock.GetUtcNow(), TimeSpan.FromDays(9));
+        var whole = new TestAuthority().MakeFile("a.example.com", _clock.GetUtcNow(), TimeSpan.FromDays(9));
         File.WriteAllBytes(Path.Combine(Certificates, "a.example.com.pem.new"), whole);
         File.WriteAllBytes(Path.Combine(Certificates, "b.example.com.pem.new"), whole[..300]);
         File.WriteAllText(Path.Combine(Certificates, "b.example.com.json.new"), "{");
@@ -113,9 +113,9 @@ public sealed class InterruptedIssuanceTests : IDisposable
 
     private string CopyFolder(string name)
     {
-        string copy = _folder[name];
+        var copy = _folder[name];
         Directory.CreateDirectory(copy);
-        foreach (string file in Directory.GetFiles(Certificates))
+        foreach (var file in Directory.GetFiles(Certificates))
             File.Copy(file, Path.Combine(copy, Path.GetFileName(file)));
         return copy;
     }
@@ -130,7 +130,7 @@ public sealed class InterruptedIssuanceTests : IDisposable
     {
         running.Renewal.Ensure(Domain);
         await running.Renewal.WhenSettled(Domain);
-        CertificateState state = running.Renewal.StateOf(Domain);
+        var state = running.Renewal.StateOf(Domain);
         Assert.True(mayFail || state.Condition == CertificateCondition.Valid, state.Failure);
     }
 
@@ -140,8 +140,8 @@ public sealed class InterruptedIssuanceTests : IDisposable
         Assert.NotNull(running.Store.Load(Domain));
         string[] keys = [.. Directory.GetFiles(folder).Where(HoldsKey)];
         Assert.Equal(2, keys.Length);
-        string account = Assert.Single(Directory.GetFiles(folder, "account_*"));
-        using ECDsa key = ECDsa.Create();
+        var account = Assert.Single(Directory.GetFiles(folder, "account_*"));
+        using var key = ECDsa.Create();
         key.ImportFromPem(File.ReadAllText(account));
         const UnixFileMode ownerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
         Assert.All(keys, file => Assert.Equal(ownerOnly, File.GetUnixFileMode(file)));

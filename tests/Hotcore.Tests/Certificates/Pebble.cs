@@ -24,7 +24,7 @@ internal sealed class Pebble : IAsyncDisposable
 
     static Pebble() => AppDomain.CurrentDomain.ProcessExit += (_, _) =>
     {
-        foreach (Process child in Children.Values) child.Kill();
+        foreach (var child in Children.Values) child.Kill();
     };
 
     public Uri Directory { get; private set; } = new("https://127.0.0.1/");
@@ -58,7 +58,7 @@ internal sealed class Pebble : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        foreach (Process process in _processes)
+        foreach (var process in _processes)
         {
             process.Kill();
             await process.WaitForExitAsync();
@@ -76,8 +76,8 @@ internal sealed class Pebble : IAsyncDisposable
         var names = new SubjectAlternativeNameBuilder();
         names.AddIpAddress(IPAddress.Loopback);
         request.CertificateExtensions.Add(names.Build());
-        DateTimeOffset now = DateTimeOffset.UtcNow;
-        using X509Certificate2 root = request.CreateSelfSigned(now.AddDays(-1), now.AddDays(30));
+        var now = DateTimeOffset.UtcNow;
+        using var root = request.CreateSelfSigned(now.AddDays(-1), now.AddDays(30));
         File.WriteAllText(RootFile, root.ExportCertificatePem());
         File.WriteAllText(_folder["key.pem"], key.ExportPkcs8PrivateKeyPem());
         var pebble = new Dictionary<string, object>
@@ -124,7 +124,7 @@ internal sealed class Pebble : IAsyncDisposable
     /// <summary>It says that its directory is available a moment before it is.</summary>
     private static async Task UntilListeningAsync(int port)
     {
-        for (int tries = 1; ; tries++)
+        for (var tries = 1; ; tries++)
         {
             using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
             try

@@ -30,7 +30,7 @@ public sealed class PebbleTests : IDisposable
     public async Task Fifty_domains_added_at_once_get_certificates_by_http()
     {
         using var closed = new ClosedPort();
-        await using Pebble pebble = await Pebble.StartAsync(_servers.HttpPort, closed.Number, NinetyDays);
+        await using var pebble = await Pebble.StartAsync(_servers.HttpPort, closed.Number, NinetyDays);
         await ObtainFiftyAsync(pebble);
     }
 
@@ -38,7 +38,7 @@ public sealed class PebbleTests : IDisposable
     public async Task Fifty_domains_added_at_once_get_certificates_by_tls_where_port_80_is_closed()
     {
         using var closed = new ClosedPort();
-        await using Pebble pebble = await Pebble.StartAsync(closed.Number, _servers.TlsPort, NinetyDays);
+        await using var pebble = await Pebble.StartAsync(closed.Number, _servers.TlsPort, NinetyDays);
         await ObtainFiftyAsync(pebble);
     }
 
@@ -46,11 +46,11 @@ public sealed class PebbleTests : IDisposable
     public async Task Short_lived_certificates_are_renewed_by_themselves_before_they_end()
     {
         var lifetime = TimeSpan.FromSeconds(30); // The third that is left to a renewal has to do on a busy machine.
-        await using Pebble pebble = await Pebble.StartAsync(_servers.HttpPort, _servers.TlsPort, lifetime);
-        await using RunningRenewal running = Run(pebble);
+        await using var pebble = await Pebble.StartAsync(_servers.HttpPort, _servers.TlsPort, lifetime);
+        await using var running = Run(pebble);
         var second = new TaskCompletionSource();
-        DateTimeOffset end = DateTimeOffset.MaxValue;
-        int count = 0;
+        var end = DateTimeOffset.MaxValue;
+        var count = 0;
         running.OnPublished = certificate =>
         {
             if (DateTimeOffset.UtcNow > end) second.TrySetException(new InvalidOperationException("it had ended"));
@@ -67,11 +67,11 @@ public sealed class PebbleTests : IDisposable
     [Fact]
     public async Task A_ca_whose_root_nobody_named_is_not_trusted()
     {
-        await using Pebble pebble = await Pebble.StartAsync(_servers.HttpPort, _servers.TlsPort, NinetyDays);
-        await using RunningRenewal running = Run(pebble, withRoot: false);
+        await using var pebble = await Pebble.StartAsync(_servers.HttpPort, _servers.TlsPort, NinetyDays);
+        await using var running = Run(pebble, withRoot: false);
         running.Renewal.Ensure(Fifty[0]);
         await running.Renewal.WhenSettled(Fifty[0]);
-        CertificateState state = running.Renewal.StateOf(Fifty[0]);
+        var state = running.Renewal.StateOf(Fifty[0]);
         Assert.Equal(CertificateCondition.Failed, state.Condition);
         Assert.Contains("its TLS certificate is not trusted", state.Failure, StringComparison.Ordinal);
     }
@@ -84,17 +84,17 @@ public sealed class PebbleTests : IDisposable
 
     private async Task ObtainFiftyAsync(Pebble pebble)
     {
-        await using RunningRenewal running = Run(pebble);
-        foreach (DomainName domain in Fifty) running.Renewal.Ensure(domain);
+        await using var running = Run(pebble);
+        foreach (var domain in Fifty) running.Renewal.Ensure(domain);
         await Task.WhenAll(Fifty.Select(running.Renewal.WhenSettled));
-        foreach (DomainName domain in Fifty)
+        foreach (var domain in Fifty)
         {
-            CertificateState state = running.Renewal.StateOf(domain);
+            var state = running.Renewal.StateOf(domain);
             Assert.True(state.Condition == CertificateCondition.Valid, state.Failure);
-            StoredCertificate certificate = running.Store.Load(domain)!;
+            var certificate = running.Store.Load(domain)!;
             Assert.Equal([domain.ToString()], certificate.Names);
             Assert.Equal(2, certificate.ChainDer.Count);
-            using X509Certificate2 leaf = X509CertificateLoader.LoadCertificate(certificate.ChainDer[0]);
+            using var leaf = X509CertificateLoader.LoadCertificate(certificate.ChainDer[0]);
             Assert.NotNull(leaf.GetECDsaPublicKey());
         }
         Assert.Single(Directory.GetFiles(_folder["certificates"], "account_*"));

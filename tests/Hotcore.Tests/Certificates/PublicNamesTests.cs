@@ -60,7 +60,7 @@ public sealed class PublicNamesTests : IDisposable
     [Fact]
     public async Task A_public_ca_is_never_asked_for_a_name_that_it_does_not_certify()
     {
-        await using (RunningRenewal running = Run(isPublic: true))
+        await using (var running = Run(isPublic: true))
         {
             running.Renewal.Ensure(Private);
             await running.Renewal.WhenSettled(Private);
@@ -69,7 +69,7 @@ public sealed class PublicNamesTests : IDisposable
             await running.DecideAsync();
             AssertNone(running);
         }
-        await using RunningRenewal again = Run(isPublic: true, Private);
+        await using var again = Run(isPublic: true, Private);
         await RenewalScheduleTests.StartAsync(again);
         await again.Renewal.WhenSettled(Private);
         AssertNone(again);
@@ -86,12 +86,12 @@ public sealed class PublicNamesTests : IDisposable
             mayAnswer.Wait();
             return right;
         };
-        await using (RunningRenewal running = Run(isPublic: true))
+        await using (var running = Run(isPublic: true))
         {
             running.Renewal.Ensure(Private);
-            Task settled = running.Renewal.WhenSettled(Private);
-            bool isSettled = await Task.WhenAny(settled, Task.Delay(RunningLoop.Limit)) == settled;
-            bool mayCome = running.Renewal.MayCome(Private);
+            var settled = running.Renewal.WhenSettled(Private);
+            var isSettled = await Task.WhenAny(settled, Task.Delay(RunningLoop.Limit)) == settled;
+            var mayCome = running.Renewal.MayCome(Private);
             mayAnswer.Set();
             Assert.Equal((true, false), (isSettled, mayCome));
         }
@@ -101,7 +101,7 @@ public sealed class PublicNamesTests : IDisposable
     public async Task A_ca_that_the_owner_named_is_asked_for_every_name()
     {
         Assert.True(AcmeSettings.LetsEncrypt.IsPublic);
-        await using RunningRenewal running = Run(isPublic: false);
+        await using var running = Run(isPublic: false);
         running.Renewal.Ensure(Private);
         await running.Renewal.WhenSettled(Private);
         Assert.Equal(CertificateCondition.Valid, running.Renewal.StateOf(Private).Condition);
@@ -110,8 +110,8 @@ public sealed class PublicNamesTests : IDisposable
     [Fact]
     public async Task A_certificate_that_its_owner_put_there_serves_such_a_name_to_its_end()
     {
-        await using RunningRenewal running = Run(isPublic: true, Private);
-        StoredCertificate placed = _authority.Make(Private, _clock.GetUtcNow(), TimeSpan.FromDays(90));
+        await using var running = Run(isPublic: true, Private);
+        var placed = _authority.Make(Private, _clock.GetUtcNow(), TimeSpan.FromDays(90));
         await File.WriteAllBytesAsync(running.Store.PathOf(Private), placed.Pem);
         await RenewalScheduleTests.StartAsync(running);
         Assert.Equal(
@@ -119,20 +119,20 @@ public sealed class PublicNamesTests : IDisposable
 
         _clock.Advance(TimeSpan.FromDays(80));
         await running.DecideAsync();
-        CertificateState late = running.Renewal.StateOf(Private);
+        var late = running.Renewal.StateOf(Private);
         Assert.Equal(CertificateCondition.Valid, late.Condition);
         Assert.Contains("no public CA certifies", late.Failure, StringComparison.Ordinal);
 
         _clock.Advance(TimeSpan.FromDays(20));
         await running.DecideAsync();
-        CertificateState ended = running.Renewal.StateOf(Private);
+        var ended = running.Renewal.StateOf(Private);
         Assert.Equal((CertificateCondition.Failed, null), (ended.Condition, ended.NextTry));
         Assert.Empty(_ca.Requests);
     }
 
     private void AssertNone(RunningRenewal running)
     {
-        CertificateState state = running.Renewal.StateOf(Private);
+        var state = running.Renewal.StateOf(Private);
         Assert.Equal(CertificateState.None, state with { Failure = null });
         Assert.Contains("no public CA certifies app.internal", state.Failure, StringComparison.Ordinal);
         Assert.Contains(running.Store.PathOf(Private), state.Failure, StringComparison.Ordinal);

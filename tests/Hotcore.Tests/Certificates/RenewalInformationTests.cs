@@ -35,14 +35,14 @@ public sealed class RenewalInformationTests : IDisposable
             return Window(start, end);
         };
         DateTimeOffset? picked;
-        await using (RunningRenewal running = Run([Domain]))
+        await using (var running = Run([Domain]))
         {
             await RenewalScheduleTests.StartAsync(running);
             picked = running.Renewal.StateOf(Domain).NextRenewal;
             Assert.InRange(picked!.Value, start, end);
             Assert.Equal(running.Store.Load(Domain)!.Id, asked);
         }
-        await using RunningRenewal again = Run([Domain]);
+        await using var again = Run([Domain]);
         await RenewalScheduleTests.StartAsync(again);
         Assert.Equal(picked, again.Renewal.StateOf(Domain).NextRenewal);
         _clock.Advance(picked.Value - _clock.GetUtcNow() - TimeSpan.FromSeconds(1));
@@ -57,9 +57,9 @@ public sealed class RenewalInformationTests : IDisposable
     public async Task A_window_that_the_ca_moves_to_the_past_renews_at_once()
     {
         _ca.RenewalInfo = _ => Window(_clock.GetUtcNow().AddDays(20), _clock.GetUtcNow().AddDays(21));
-        await using RunningRenewal running = Run([Domain]);
+        await using var running = Run([Domain]);
         await RenewalScheduleTests.StartAsync(running);
-        StoredCertificate first = running.Store.Load(Domain)!;
+        var first = running.Store.Load(Domain)!;
         _ca.RenewalInfo = id => id == first.Id
             ? Window(_clock.GetUtcNow().AddDays(-2), _clock.GetUtcNow().AddDays(-1), "https://ca.example/why")
             : Window(_clock.GetUtcNow().AddDays(20), _clock.GetUtcNow().AddDays(21));
@@ -73,7 +73,7 @@ public sealed class RenewalInformationTests : IDisposable
     public async Task An_order_that_may_not_replace_is_made_without()
     {
         _ca.RenewalInfo = _ => Window(_clock.GetUtcNow().AddDays(-2), _clock.GetUtcNow().AddDays(-1));
-        await using RunningRenewal running = Run([Domain]);
+        await using var running = Run([Domain]);
         await RenewalScheduleTests.StartAsync(running);
         _ca.Tamper = (request, right) => request.Path == "/orders" && _ca.Replaced.Last() is not null
             ? FakeCa.Problem(409, "alreadyReplaced", "once is enough")
@@ -93,13 +93,13 @@ public sealed class RenewalInformationTests : IDisposable
     [InlineData("X: y", 6.0)]
     public async Task The_ca_is_asked_about_renewal_as_often_as_it_likes_and_twice_a_day(string field, double hours)
     {
-        int asked = 0;
+        var asked = 0;
         _ca.RenewalInfo = _ =>
         {
             asked++;
             return Window(_clock.GetUtcNow().AddDays(20), _clock.GetUtcNow().AddDays(21)) with { Fields = [field] };
         };
-        await using RunningRenewal running = Run([Domain]);
+        await using var running = Run([Domain]);
         await RenewalScheduleTests.StartAsync(running);
         Assert.Equal(1, asked);
         _clock.Advance(TimeSpan.FromHours(hours * 0.89));
@@ -117,9 +117,9 @@ public sealed class RenewalInformationTests : IDisposable
     public async Task Renewal_information_that_makes_no_sense_leaves_it_at_two_thirds(string answer)
     {
         _ca.RenewalInfo = _ => new FakeAnswer(200, "application/json", answer);
-        await using RunningRenewal running = Run([Domain]);
+        await using var running = Run([Domain]);
         await RenewalScheduleTests.StartAsync(running);
-        DateTimeOffset time = running.Renewal.StateOf(Domain).NextRenewal!.Value;
+        var time = running.Renewal.StateOf(Domain).NextRenewal!.Value;
         Assert.InRange(time, _clock.GetUtcNow().AddDays(55), _clock.GetUtcNow().AddDays(60));
         Assert.Equal(CertificateCondition.Valid, running.Renewal.StateOf(Domain).Condition);
     }
@@ -128,7 +128,7 @@ public sealed class RenewalInformationTests : IDisposable
     public async Task A_window_beyond_the_end_lets_no_certificate_expire()
     {
         _ca.RenewalInfo = _ => Window(_clock.GetUtcNow().AddDays(200), _clock.GetUtcNow().AddDays(201));
-        await using RunningRenewal running = Run([Domain]);
+        await using var running = Run([Domain]);
         await RenewalScheduleTests.StartAsync(running);
         Assert.Equal(_clock.GetUtcNow().AddDays(81), running.Renewal.StateOf(Domain).NextRenewal);
     }

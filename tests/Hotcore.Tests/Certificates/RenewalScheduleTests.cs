@@ -27,9 +27,9 @@ public sealed class RenewalScheduleTests : IDisposable
     [Fact]
     public async Task A_hundred_domains_stay_valid_for_two_years()
     {
-        DomainName[] domains = Hundred();
-        int issued = 0;
-        await using RunningRenewal running = Run(domains, (request, _) =>
+        var domains = Hundred();
+        var issued = 0;
+        await using var running = Run(domains, (request, _) =>
         {
             Interlocked.Increment(ref issued);
             return Task.FromResult(new Issuance(Make(request.Domain), ChallengeKind.Http));
@@ -44,10 +44,10 @@ public sealed class RenewalScheduleTests : IDisposable
     [Fact]
     public async Task A_ca_that_is_down_for_a_month_is_not_hammered_and_every_domain_stays_valid()
     {
-        DomainName[] domains = Hundred();
-        bool isDown = false;
-        int refused = 0;
-        await using RunningRenewal running = Run(domains, (request, _) =>
+        var domains = Hundred();
+        var isDown = false;
+        var refused = 0;
+        await using var running = Run(domains, (request, _) =>
         {
             if (!isDown) return Task.FromResult(new Issuance(Make(request.Domain), ChallengeKind.Http));
             Interlocked.Increment(ref refused);
@@ -67,11 +67,11 @@ public sealed class RenewalScheduleTests : IDisposable
     [Fact]
     public async Task Certificates_of_a_minute_are_renewed_at_two_thirds_of_it()
     {
-        int issued = 0;
-        await using RunningRenewal running = Run([Domain], (request, _) =>
+        var issued = 0;
+        await using var running = Run([Domain], (request, _) =>
         {
             issued++;
-            StoredCertificate made = _authority.Make(request.Domain, _clock.GetUtcNow(), TimeSpan.FromMinutes(1));
+            var made = _authority.Make(request.Domain, _clock.GetUtcNow(), TimeSpan.FromMinutes(1));
             return Task.FromResult(new Issuance(made, ChallengeKind.Http));
         });
         await StartAsync(running);
@@ -82,7 +82,7 @@ public sealed class RenewalScheduleTests : IDisposable
     [Fact]
     public async Task A_clock_that_jumps_ahead_and_back_does_no_harm()
     {
-        await using RunningRenewal running = Run([Domain]);
+        await using var running = Run([Domain]);
         _ca.Tamper = (_, _) => new FakeAnswer(500, "text/plain", "");
         _clock.Advance(TimeSpan.FromDays(3650));
         await StartAsync(running);
@@ -99,12 +99,12 @@ public sealed class RenewalScheduleTests : IDisposable
     [Fact]
     public async Task No_more_than_ten_are_issued_at_once()
     {
-        DomainName[] domains = Hundred();
+        var domains = Hundred();
         int now = 0, most = 0;
         var ten = new TaskCompletionSource();
-        await using RunningRenewal running = Run(domains, async (request, _) =>
+        await using var running = Run(domains, async (request, _) =>
         {
-            int count = Interlocked.Increment(ref now);
+            var count = Interlocked.Increment(ref now);
             InterlockedMax(ref most, count);
             if (count == 10) ten.TrySetResult();
             await ten.Task;
@@ -119,9 +119,9 @@ public sealed class RenewalScheduleTests : IDisposable
     public async Task A_certificate_placed_by_hand_is_used_while_hotcore_runs()
     {
         _ca.Tamper = (_, _) => new FakeAnswer(500, "text/plain", "");
-        await using RunningRenewal running = Run([Domain]);
+        await using var running = Run([Domain]);
         await StartAsync(running);
-        StoredCertificate placed = Make(Domain);
+        var placed = Make(Domain);
         await File.WriteAllBytesAsync(running.Store.PathOf(Domain), placed.Pem);
         await running.DecideAsync();
         Assert.Equal(CertificateCondition.Valid, running.Renewal.StateOf(Domain).Condition);
@@ -132,9 +132,9 @@ public sealed class RenewalScheduleTests : IDisposable
     [Fact]
     public async Task A_certificate_that_cannot_be_put_in_force_is_issued_again_and_holds_up_no_other()
     {
-        DomainName other = RunningRenewal.Name("b.example.com");
-        await using (RunningRenewal running = Run([Domain, other])) await StartAsync(running);
-        await using RunningRenewal again = Run([Domain, other]);
+        var other = RunningRenewal.Name("b.example.com");
+        await using (var running = Run([Domain, other])) await StartAsync(running);
+        await using var again = Run([Domain, other]);
         again.Refuse = domain => domain.Equals(Domain);
         await StartAsync(again);
         Assert.Contains("refused", again.Renewal.StateOf(Domain).Failure, StringComparison.Ordinal);
@@ -150,13 +150,13 @@ public sealed class RenewalScheduleTests : IDisposable
     [Fact]
     public async Task A_damaged_certificate_is_issued_again()
     {
-        await using (RunningRenewal running = Run([Domain])) await StartAsync(running);
-        string file = Path.Combine(_folder["certificates"], "a.example.com.pem");
+        await using (var running = Run([Domain])) await StartAsync(running);
+        var file = Path.Combine(_folder["certificates"], "a.example.com.pem");
         await File.WriteAllTextAsync(file, "damaged");
-        await using RunningRenewal again = Run([Domain]);
+        await using var again = Run([Domain]);
         await StartAsync(again);
         Assert.Equal(CertificateCondition.Valid, again.Renewal.StateOf(Domain).Condition);
-        string aside = Assert.Single(Directory.GetFiles(_folder["certificates"], "*damaged*"));
+        var aside = Assert.Single(Directory.GetFiles(_folder["certificates"], "*damaged*"));
         Assert.Equal("damaged", await File.ReadAllTextAsync(aside));
         Assert.Equal(1, _ca.Accounts);
     }
@@ -164,13 +164,13 @@ public sealed class RenewalScheduleTests : IDisposable
     [Fact]
     public async Task The_certificate_before_serves_while_a_damaged_one_is_issued_again()
     {
-        await using (RunningRenewal running = Run([Domain]))
+        await using (var running = Run([Domain]))
         {
             await StartAsync(running);
             running.Store.Save(Make(Domain));
             await File.WriteAllTextAsync(running.Store.PathOf(Domain), "damaged");
         }
-        await using RunningRenewal again = Run([Domain]);
+        await using var again = Run([Domain]);
         await StartAsync(again);
         Assert.Equal(2, again.Published[Domain].Count);
         Assert.Equal(2, _ca.Orders);
@@ -180,9 +180,9 @@ public sealed class RenewalScheduleTests : IDisposable
     [Fact]
     public async Task A_record_that_is_damaged_is_decided_anew()
     {
-        await using (RunningRenewal running = Run([Domain])) await StartAsync(running);
+        await using (var running = Run([Domain])) await StartAsync(running);
         await File.WriteAllTextAsync(Path.Combine(_folder["certificates"], "a.example.com.json"), "{\"renewAt\":");
-        await using RunningRenewal again = Run([Domain]);
+        await using var again = Run([Domain]);
         await StartAsync(again);
         Assert.NotNull(again.Renewal.StateOf(Domain).NextRenewal);
         Assert.Contains(_log.All, line => line.Contains("a.example.com.json cannot be read", StringComparison.Ordinal));
@@ -220,14 +220,14 @@ public sealed class RenewalScheduleTests : IDisposable
     private async Task PassAsync(
         RunningRenewal running, DomainName[] domains, TimeSpan time, TimeSpan step)
     {
-        DateTimeOffset end = _clock.GetUtcNow() + time;
+        var end = _clock.GetUtcNow() + time;
         while (_clock.GetUtcNow() < end)
         {
             _clock.Advance(step);
             await running.DecideAsync();
-            foreach (DomainName domain in domains)
+            foreach (var domain in domains)
             {
-                CertificateState state = running.Renewal.StateOf(domain);
+                var state = running.Renewal.StateOf(domain);
                 Assert.True(state.Condition == CertificateCondition.Valid, $"{_clock.GetUtcNow()}: {state}");
             }
         }

@@ -45,7 +45,7 @@ internal sealed class RunningRenewal : IAsyncDisposable
     public Action<StoredCertificate> OnPublished { get; set; } = _ => { };
 
     public static DomainName Name(string text) =>
-        DomainName.TryParse(text, out DomainName domain, out string error)
+        DomainName.TryParse(text, out var domain, out var error)
             ? domain
             : throw new ArgumentException(error, nameof(text));
 
@@ -67,7 +67,7 @@ internal sealed class RunningRenewal : IAsyncDisposable
         if (Refuse(domain)) throw new InvalidOperationException("refused");
         lock (Published)
         {
-            if (!Published.TryGetValue(domain, out List<StoredCertificate>? all)) Published[domain] = all = [];
+            if (!Published.TryGetValue(domain, out var all)) Published[domain] = all = [];
             all.Add(certificate);
         }
         OnPublished(certificate);

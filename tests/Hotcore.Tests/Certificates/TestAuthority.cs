@@ -12,7 +12,7 @@ internal sealed class TestAuthority
 
     public TestAuthority()
     {
-        ECDsa key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
         var request = new CertificateRequest("CN=fake CA", key, HashAlgorithmName.SHA256);
         request.CertificateExtensions.Add(new X509BasicConstraintsExtension(true, false, 0, true));
         request.CertificateExtensions.Add(new X509SubjectKeyIdentifierExtension(request.PublicKey, false));
@@ -23,7 +23,7 @@ internal sealed class TestAuthority
     /// <summary>Leaf and root as PEM, for the key of a certificate request.</summary>
     public string Certify(byte[] csr, string name, DateTimeOffset notBefore, TimeSpan lifetime)
     {
-        PublicKey key = CertificateRequest.LoadSigningRequest(csr, HashAlgorithmName.SHA256).PublicKey;
+        var key = CertificateRequest.LoadSigningRequest(csr, HashAlgorithmName.SHA256).PublicKey;
         var request = new CertificateRequest(new X500DistinguishedName(""), key, HashAlgorithmName.SHA256);
         return Certify(request, name, notBefore, lifetime);
     }
@@ -33,18 +33,18 @@ internal sealed class TestAuthority
     {
         using AsymmetricAlgorithm key = withRsa ? RSA.Create(2048) : ECDsa.Create(ECCurve.NamedCurves.nistP256);
         var subject = new X500DistinguishedName("");
-        CertificateRequest request = key is RSA rsa
+        var request = key is RSA rsa
             ? new CertificateRequest(subject, new PublicKey(rsa), HashAlgorithmName.SHA256)
             : new CertificateRequest(subject, (ECDsa)key, HashAlgorithmName.SHA256);
-        string chain = Certify(request, name, notBefore, lifetime);
+        var chain = Certify(request, name, notBefore, lifetime);
         return Encoding.ASCII.GetBytes($"{chain}{key.ExportPkcs8PrivateKeyPem()}\n");
     }
 
     /// <summary>The same, read.</summary>
     public StoredCertificate Make(DomainName domain, DateTimeOffset notBefore, TimeSpan lifetime)
     {
-        byte[] file = MakeFile(domain.ToString(), notBefore, lifetime);
-        return StoredCertificate.TryParse(file, domain, out StoredCertificate? made, out string error)
+        var file = MakeFile(domain.ToString(), notBefore, lifetime);
+        return StoredCertificate.TryParse(file, domain, out var made, out var error)
             ? made!
             : throw new InvalidOperationException(error);
     }
@@ -58,7 +58,7 @@ internal sealed class TestAuthority
             X509AuthorityKeyIdentifierExtension.CreateFromSubjectKeyIdentifier(
                 _root.Extensions.OfType<X509SubjectKeyIdentifierExtension>().Single()));
         var generator = X509SignatureGenerator.CreateForECDsa(_root.GetECDsaPrivateKey()!);
-        using X509Certificate2 leaf = request.Create(
+        using var leaf = request.Create(
             _root.SubjectName, generator, notBefore, notBefore + lifetime, RandomNumberGenerator.GetBytes(16));
         return $"{leaf.ExportCertificatePem()}\n{_root.ExportCertificatePem()}\n";
     }

@@ -1,4 +1,3 @@
-using System.Net.Sockets;
 using System.Text;
 using Xunit;
 
@@ -26,7 +25,7 @@ public sealed class CommandLineTests : IAsyncLifetime
     [Fact]
     public void Add_list_and_remove_say_what_is_so()
     {
-        using TcpListener app = AppListener.Open(ControlPort, out int port);
+        using var app = AppListener.Open(ControlPort, out var port);
         Assert.Equal(
             (0, "no-such-port.com → port 1\n", "nothing listens on port 1 yet: start the app\n"),
             Run("add", "NO-such-port.com", "1"));
@@ -53,7 +52,7 @@ public sealed class CommandLineTests : IAsyncLifetime
     [Fact]
     public void A_refusal_prints_the_reason_and_exits_1()
     {
-        (int exitCode, string output, string error) = Run("add", "https://a.com/", "80");
+        (var exitCode, var output, var error) = Run("add", "https://a.com/", "80");
         Assert.Equal((1, ""), (exitCode, output));
         Assert.Equal("'https://a.com/' is not a domain: leave out the scheme; use: a.com\n", error);
         Assert.Equal(1, Run("msg", "hello").ExitCode);
@@ -74,7 +73,7 @@ public sealed class CommandLineTests : IAsyncLifetime
     [InlineData("@file")]
     public void Wrong_usage_is_explained_and_exits_2(params string[] args)
     {
-        (int exitCode, string output, string error) = RunAsGiven(args);
+        (var exitCode, var output, var error) = RunAsGiven(args);
         Assert.Equal((2, ""), (exitCode, output));
         Assert.NotEmpty(error);
     }
@@ -90,12 +89,12 @@ public sealed class CommandLineTests : IAsyncLifetime
     [Fact]
     public async Task Without_a_running_hotcore_commands_say_how_to_start_it_and_exit_3()
     {
-        string port = Port;
+        var port = Port;
         await _daemon.DisposeAsync();
         string[][] commands = [[], ["list"], ["add", "a.com", "80"], ["remove", "a.com"], ["msg", "check"]];
-        foreach (string[] args in commands)
+        foreach (var args in commands)
         {
-            (int exitCode, string output, string error) = RunAsGiven([.. args, "--control-port", port]);
+            (var exitCode, var output, var error) = RunAsGiven([.. args, "--control-port", port]);
             Assert.Equal((3, ""), (exitCode, output));
             Assert.StartsWith("hotcore is not running; start it with: ", error, StringComparison.Ordinal);
         }
@@ -104,8 +103,8 @@ public sealed class CommandLineTests : IAsyncLifetime
     [Fact]
     public void Status_says_in_plain_words_what_is_so_and_what_to_do()
     {
-        using TcpListener app = AppListener.Open(ControlPort, out int port);
-        (int exitCode, string output, _) = Run();
+        using var app = AppListener.Open(ControlPort, out var port);
+        (var exitCode, var output, _) = Run();
         Assert.Equal(0, exitCode);
         Assert.StartsWith("hotcore 0.1.0 is running in local mode, for ", output, StringComparison.Ordinal);
         Assert.Contains("hotcore add <domain> <port>", output, StringComparison.Ordinal);
@@ -142,7 +141,7 @@ public sealed class CommandLineTests : IAsyncLifetime
         Assert.StartsWith("zlib License", RunAsGiven("license").Output, StringComparison.Ordinal);
         Assert.Contains("System.CommandLine", RunAsGiven("credits").Output, StringComparison.Ordinal);
         Assert.Contains("WITHOUT WARRANTY OF ANY KIND", RunAsGiven("credits").Output, StringComparison.Ordinal);
-        string help = RunAsGiven("help").Output;
+        var help = RunAsGiven("help").Output;
         Assert.Equal(help, RunAsGiven("--help").Output);
         Assert.Contains("remove <domain>", help, StringComparison.Ordinal);
         Assert.Contains("list after <domain>  the same", help, StringComparison.Ordinal);
@@ -171,14 +170,14 @@ public sealed class CommandLineTests : IAsyncLifetime
     private static Words GenerateWords(Random random)
     {
         var args = new List<string>();
-        for (int i = random.Next(6); i > 0; i--)
+        for (var i = random.Next(6); i > 0; i--)
         {
-            string word = Cases.Pick(
+            var word = Cases.Pick(
                 random, "add", "remove", "list", "msg", "serve", "help", "a.com", "80", "--control-port",
                 "--control-port=",
                 "--data", "--bind", "127.0.0.1", "--local", "--local=x", "--", "-", "@x", "[suggest:1]", "[diagram]",
                 "--help", "-h", "/?", "\"", "");
-            bool isMutated = random.Next(3) == 0;
+            var isMutated = random.Next(3) == 0;
             args.Add(isMutated ? Encoding.UTF8.GetString(Cases.Mutate(random, Encoding.UTF8.GetBytes(word))) : word);
         }
         return new Words([.. args]);
@@ -192,7 +191,7 @@ public sealed class CommandLineTests : IAsyncLifetime
     {
         using var output = new StringWriter();
         using var error = new StringWriter();
-        int exitCode = CommandLine.Run(args, new Terminal(output, error, isInteractive, environment));
+        var exitCode = CommandLine.Run(args, new Terminal(output, error, isInteractive, environment));
         return (exitCode, output.ToString(), error.ToString());
     }
 

@@ -7,7 +7,7 @@ public sealed class DomainStatusTests
     [Fact]
     public void A_domain_without_a_certificate_for_a_reason_is_well_and_served_over_plain_HTTP()
     {
-        DomainStatus domain = DomainStatus.Parse(
+        var domain = DomainStatus.Parse(
             "app.internal 8080 upstream up certificate none made 2026-11-22T08:00:00Z because no public CA certifies it");
         Assert.Equal("  plain HTTP only", domain.Certificate);
         Assert.Equal("no public CA certifies it", domain.Reason);
@@ -17,7 +17,7 @@ public sealed class DomainStatusTests
     [Fact]
     public void Where_there_is_no_HTTPS_at_all_a_domain_says_nothing_of_certificates()
     {
-        DomainStatus domain = DomainStatus.Parse("a.com 8080 upstream up certificate none made 2026-11-22T08:00:00Z");
+        var domain = DomainStatus.Parse("a.com 8080 upstream up certificate none made 2026-11-22T08:00:00Z");
         Assert.Equal("", domain.Certificate);
         Assert.False(domain.NeedsAttention);
     }

@@ -20,9 +20,9 @@ public sealed class TrustCommandTests : IDisposable
         ];
         Directory.CreateDirectory(_root["home/dev/.mozilla/firefox/Crash Reports"]);
 
-        (int exitCode, string output, string error) = Trust();
+        (var exitCode, var output, var error) = Trust();
         Assert.Equal(0, exitCode);
-        string file = Assert.Single(Directory.GetFiles(_root.DebianFolder));
+        var file = Assert.Single(Directory.GetFiles(_root.DebianFolder));
         Assert.Matches("/hotcore-local-ca-[0-9a-f]{8}[.]crt$", file);
         Assert.Equal(
             $"""
@@ -35,7 +35,7 @@ public sealed class TrustCommandTests : IDisposable
             """,
             output);
         Assert.Contains("made a CA for local certificates", error);
-        foreach (string store in (string[])[_root.Chromium, .. profiles])
+        foreach (var store in (string[])[_root.Chromium, .. profiles])
             Assert.Matches(@"^hotcore local CA [0-9a-f]{8} \(.+\) +C,, *$", Assert.Single(TrustRoot.List(store)));
         Assert.Contains("OK", ProgramRun.Of("openssl",
             ["verify", "-no-CAfile", "-no-CAstore", "-CApath", _root["etc/ssl/certs"], _root.CertificatePath]).Output);
@@ -49,9 +49,9 @@ public sealed class TrustCommandTests : IDisposable
         Assert.Equal(0, Trust().ExitCode);
         using var authority = LocalAuthority.Open(
             Path.GetDirectoryName(_root.CertificatePath)!, TimeProvider.System, _ => { }, _ => null);
-        LocalCertificate issued = authority.Issue(AuthorityFolder.Domain("a.localhost"));
+        var issued = authority.Issue(AuthorityFolder.Domain("a.localhost"));
         File.WriteAllBytes(_root["leaf.der"], issued.ChainDer[0]);
-        string store = $"sql:{_root.Chromium}";
+        var store = $"sql:{_root.Chromium}";
         ProgramRun.Of("certutil", ["-A", "-d", store, "-n", "leaf", "-t", ",,", "-i", _root["leaf.der"]]);
         string[] verify = ["-V", "-d", store, "-n", "leaf", "-u", "V"];
         Assert.Contains("certificate is valid", ProgramRun.Of("certutil", verify).Output);
@@ -65,8 +65,8 @@ public sealed class TrustCommandTests : IDisposable
         _root.MakeDebian();
         _root.MakeFirefoxProfile(".mozilla/firefox/abc.default");
         Trust();
-        string[] files = AllFiles();
-        (int exitCode, string output, string error) = Trust();
+        var files = AllFiles();
+        (var exitCode, var output, var error) = Trust();
         Assert.Equal((0, ""), (exitCode, error));
         Assert.Equal(3, output.Split(": already so: ").Length - 1);
         Assert.Equal(3, output.TrimEnd().Split('\n').Length);
@@ -81,12 +81,12 @@ public sealed class TrustCommandTests : IDisposable
         _root.MakeDebian();
         Trust();
         File.WriteAllText(_root.DebianBundle, "");
-        string profile = _root.MakeFirefoxProfile(".mozilla/firefox/abc.default");
+        var profile = _root.MakeFirefoxProfile(".mozilla/firefox/abc.default");
         ProgramRun.Of("certutil", ["-M", "-d", $"sql:{_root.Chromium}", "-n", Name(_root.Chromium), "-t", ",,"]);
-        (int exitCode, string output, _) = Trust();
+        (var exitCode, var output, _) = Trust();
         Assert.Equal((0, 3), (exitCode, output.Split(": done: ").Length - 1));
         Assert.Contains(File.ReadAllText(_root.CertificatePath), File.ReadAllText(_root.DebianBundle));
-        foreach (string store in (string[])[_root.Chromium, profile])
+        foreach (var store in (string[])[_root.Chromium, profile])
             Assert.Contains("C,,", Assert.Single(TrustRoot.List(store)));
     }
 
@@ -94,19 +94,19 @@ public sealed class TrustCommandTests : IDisposable
     public void Removing_takes_out_every_ca_that_hotcore_made_for_this_user_and_no_other()
     {
         _root.MakeDebian();
-        string profile = _root.MakeFirefoxProfile(".mozilla/firefox/abc.default");
+        var profile = _root.MakeFirefoxProfile(".mozilla/firefox/abc.default");
         Trust();
         // The folder was deleted, and another CA made.
         Directory.Delete(_root.Data, recursive: true);
         Trust();
-        string start = Path.Combine(_root.DebianFolder, "hotcore-local-ca-0000000");
+        var start = Path.Combine(_root.DebianFolder, "hotcore-local-ca-0000000");
         File.WriteAllText(start + "0.crt", TrustRoot.MakeAuthorityOf("another"));
         File.WriteAllText(start + "1.crt", "nonsense");
         Assert.Equal(2, TrustRoot.List(profile).Length);
         Assert.Equal(4, Directory.GetFiles(_root.DebianFolder).Length);
         Directory.Delete(_root.Data, recursive: true);
 
-        (int exitCode, string output, string error) = Trust(isRemoval: true);
+        (var exitCode, var output, var error) = Trust(isRemoval: true);
         Assert.Equal((0, ""), (exitCode, error));
         Assert.Equal(3, output.Split(": done: ").Length - 1);
         Assert.Equal(2, Directory.GetFiles(_root.DebianFolder).Length);
@@ -137,7 +137,7 @@ public sealed class TrustCommandTests : IDisposable
     public void Without_root_the_browsers_are_served_and_the_command_for_the_rest_is_told()
     {
         _root.MakeDebian();
-        (int exitCode, string output, string error) = Trust(isPrivileged: false);
+        (var exitCode, var output, var error) = Trust(isPrivileged: false);
         Assert.Equal(1, exitCode);
         Assert.StartsWith($"Chromium: done: {_root.Chromium}\n", output);
         Assert.Contains(
@@ -160,12 +160,12 @@ public sealed class TrustCommandTests : IDisposable
         // Whose home is /nonexistent.
         _root.Variables["SUDO_USER"] = "nobody";
         _root.Variables["HOME"] = "/root";
-        string home = Directory.CreateDirectory(_root["nonexistent"]).FullName;
+        var home = Directory.CreateDirectory(_root["nonexistent"]).FullName;
         ProgramRun.Of("chown", ["nobody:", home]);
         File.SetUnixFileMode(_root.Path, (UnixFileMode)0b111_101_101);
-        string data = Path.Combine(home, "state/hotcore");
+        var data = Path.Combine(home, "state/hotcore");
 
-        (int exitCode, string output, string error) = Trust(data: data);
+        (var exitCode, var output, var error) = Trust(data: data);
         Assert.True(exitCode == 0, error);
         Assert.Contains($"Chromium: done: {home}/.pki/nssdb\n", output);
         Assert.Single(TrustRoot.List(Path.Combine(home, ".pki/nssdb")));
@@ -189,8 +189,8 @@ public sealed class TrustCommandTests : IDisposable
     public void A_store_with_a_password_is_left_as_it_was_and_the_next_step_is_told()
     {
         _root.MakeDebian();
-        string profile = _root.MakeFirefoxProfile(".mozilla/firefox/abc.default", "secret");
-        (int exitCode, string output, string error) = Trust();
+        var profile = _root.MakeFirefoxProfile(".mozilla/firefox/abc.default", "secret");
+        (var exitCode, var output, var error) = Trust();
         Assert.Equal(1, exitCode);
         Assert.Contains("Chromium: done", output);
         Assert.Contains($"Firefox (abc.default): failed: {profile}: it has a primary password; import", error);
@@ -201,9 +201,9 @@ public sealed class TrustCommandTests : IDisposable
     public void A_damaged_store_is_told_and_holds_up_no_other()
     {
         _root.MakeDebian();
-        string profile = _root.MakeFirefoxProfile(".mozilla/firefox/abc.default");
+        var profile = _root.MakeFirefoxProfile(".mozilla/firefox/abc.default");
         File.WriteAllText(Path.Combine(profile, "cert9.db"), "nonsense");
-        (int exitCode, string output, string error) = Trust();
+        (var exitCode, var output, var error) = Trust();
         Assert.Equal(1, exitCode);
         Assert.Contains("system: done", output);
         Assert.Contains("Chromium: done", output);
@@ -214,7 +214,7 @@ public sealed class TrustCommandTests : IDisposable
     public void Missing_programs_are_named_with_the_packages_they_are_in()
     {
         _root.Variables["PATH"] = _root["bin"];
-        (int exitCode, string output, string error) = Trust();
+        (var exitCode, var output, var error) = Trust();
         Assert.Equal((1, ""), (exitCode, output));
         Assert.Contains("install the package ca-certificates", error);
         Assert.Contains("sudo apt install libnss3-tools", error);
@@ -227,7 +227,7 @@ public sealed class TrustCommandTests : IDisposable
     {
         _root.MakeDebian();
         _root.MakeProgram("usr/sbin/update-ca-certificates", "echo first; echo the disk is full >&2; exit 3");
-        (int exitCode, _, string error) = Trust();
+        (var exitCode, _, var error) = Trust();
         Assert.Equal(1, exitCode);
         Assert.Contains("system: failed: update-ca-certificates: the disk is full\n", error);
         _root.MakeProgram("usr/sbin/update-ca-certificates", "exit 0");
@@ -260,7 +260,7 @@ public sealed class TrustCommandTests : IDisposable
 
     private static string Name(string store)
     {
-        string line = TrustRoot.List(store)[0];
+        var line = TrustRoot.List(store)[0];
         return line[..(line.IndexOf(')') + 1)];
     }
 
@@ -276,7 +276,7 @@ public sealed class TrustCommandTests : IDisposable
         var output = new StringWriter();
         var error = new StringWriter();
         var terminal = new Terminal(output, error, false, name => _root.Variables.GetValueOrDefault(name));
-        int exitCode = TrustCommand.Run(terminal, data ?? _root.Data, isRemoval, _root.Path, isPrivileged);
+        var exitCode = TrustCommand.Run(terminal, data ?? _root.Data, isRemoval, _root.Path, isPrivileged);
         return (exitCode, output.ToString(), error.ToString());
     }
 }

@@ -20,7 +20,7 @@ public class ControlMessageTests
     public void Words_separated_by_blanks_make_a_message(string text, string expected)
     {
         Assert.True(
-            ControlMessage.TryParse(Encoding.UTF8.GetBytes(text), out ControlMessage message, out string error), error);
+            ControlMessage.TryParse(Encoding.UTF8.GetBytes(text), out var message, out var error), error);
         Assert.Equal(expected, $"{message.Verb} {message.Domain} {message.Port}");
     }
 
@@ -46,23 +46,23 @@ public class ControlMessageTests
     [InlineData("check\u001b[31m", "control characters")]
     public void A_refusal_says_what_would_be_right(string text, string hint)
     {
-        Assert.False(ControlMessage.TryParse(Encoding.UTF8.GetBytes(text), out _, out string error));
+        Assert.False(ControlMessage.TryParse(Encoding.UTF8.GetBytes(text), out _, out var error));
         Assert.Contains(hint, error, StringComparison.Ordinal);
     }
 
     [Fact]
     public void A_message_of_1024_bytes_is_read_and_a_longer_one_refused()
     {
-        byte[] longest = Encoding.ASCII.GetBytes("check".PadRight(ControlMessage.MaxRequestBytes));
+        var longest = Encoding.ASCII.GetBytes("check".PadRight(ControlMessage.MaxRequestBytes));
         Assert.True(ControlMessage.TryParse(longest, out _, out _));
-        Assert.False(ControlMessage.TryParse([.. longest, (byte)' '], out _, out string error));
+        Assert.False(ControlMessage.TryParse([.. longest, (byte)' '], out _, out var error));
         Assert.Contains("1024", error, StringComparison.Ordinal);
     }
 
     [Fact]
     public void What_is_not_UTF8_is_refused()
     {
-        Assert.False(ControlMessage.TryParse([.. "add a.com 80"u8, 0xC3], out _, out string error));
+        Assert.False(ControlMessage.TryParse([.. "add a.com 80"u8, 0xC3], out _, out var error));
         Assert.Contains("UTF-8", error, StringComparison.Ordinal);
     }
 
@@ -80,7 +80,7 @@ public class ControlMessageTests
 
     private static void CheckDatagram(byte[] datagram)
     {
-        if (!ControlMessage.TryParse(datagram, out ControlMessage message, out string error))
+        if (!ControlMessage.TryParse(datagram, out var message, out var error))
         {
             Assert.InRange(error.Length, 1, 500);
             Assert.DoesNotContain(error, char.IsControl);

@@ -15,12 +15,12 @@ public class ControlServerTests
     {
         await using var control = new RunningControl();
         Assert.Equal("kcehc", control.Ask("check"));
-        for (int i = 0; i < 3; i++)
+        for (var i = 0; i < 3; i++)
         {
             await control.Server.PauseAsync();
-            using Socket client = control.Connect();
+            using var client = control.Connect();
             client.Send("check"u8);
-            using Socket client6 = control.Connect(IPAddress.IPv6Loopback);
+            using var client6 = control.Connect(IPAddress.IPv6Loopback);
             client6.Send("version"u8);
             Assert.False(client.Poll(TimeSpan.FromMilliseconds(100), SelectMode.SelectRead));
             control.Server.Resume();
@@ -34,13 +34,13 @@ public class ControlServerTests
     public async Task Each_change_that_is_stored_is_answered_also_when_it_stops()
     {
         await using var control = new RunningControl(answerPatience: RunningLoop.Limit);
-        using Socket client = control.Connect();
-        for (int i = 0; i < 100; i++) client.Send(Encoding.ASCII.GetBytes($"add d{i}.com 8080"));
+        using var client = control.Connect();
+        for (var i = 0; i < 100; i++) client.Send(Encoding.ASCII.GetBytes($"add d{i}.com 8080"));
         Assert.StartsWith("ok ", RunningControl.Receive(client));
 
         await control.Server.DisposeAsync();
 
-        for (int answered = 1; answered < control.Mappings.Snapshot.Count; answered++)
+        for (var answered = 1; answered < control.Mappings.Snapshot.Count; answered++)
             Assert.StartsWith("ok ", RunningControl.Receive(client));
     }
 
@@ -67,9 +67,9 @@ public class ControlServerTests
     {
         await using var control = new RunningControl();
         Assert.Single(control.Server.EndPoints.Select(address => address.Port).Distinct());
-        foreach (IPEndPoint address in control.Server.EndPoints)
+        foreach (var address in control.Server.EndPoints)
         {
-            using Socket socket = control.Connect(address.Address);
+            using var socket = control.Connect(address.Address);
             socket.Send("check"u8);
             Assert.Equal("kcehc", RunningControl.Receive(socket));
         }
@@ -80,15 +80,15 @@ public class ControlServerTests
     {
         await using var control = new RunningControl();
         string[] domains = [.. Enumerable.Range(0, 5000).Select(i => $"app-{i:d4}.a-rather-long-name.example.com")];
-        IEnumerable<DomainName> names = domains.Select(MappingSnapshotTests.Name);
+        var names = domains.Select(MappingSnapshotTests.Name);
         await Task.WhenAll(names.Select(name => control.Mappings.AddAsync(name, 8080)));
         var listed = new List<string>();
-        string message = "list";
+        var message = "list";
         while (true)
         {
-            string reply = control.Ask(message);
+            var reply = control.Ask(message);
             Assert.InRange(Encoding.UTF8.GetByteCount(reply), 1, ControlMessage.MaxReplyBytes);
-            string[] lines = reply.Split('\n');
+            var lines = reply.Split('\n');
             listed.AddRange(lines.Where(line => line != "more"));
             if (lines[^1] != "more") break;
             Assert.InRange(reply.Length, 59_900, ControlMessage.MaxReplyBytes);
@@ -111,7 +111,7 @@ public class ControlServerTests
             writing.Release();
             proceed.Wait();
         });
-        using Socket adding = control.Connect();
+        using var adding = control.Connect();
         adding.Send("add a.com 8080"u8);
         await writing.WaitAsync();
         Assert.Equal("kcehc", control.Ask("check"));
@@ -150,7 +150,7 @@ public class ControlServerTests
     {
         await using var control = new RunningControl();
         control.Ask("add a.com 8080");
-        using (Socket socket = control.Connect(IPAddress.IPv6Loopback))
+        using (var socket = control.Connect(IPAddress.IPv6Loopback))
         {
             socket.Send("remove a.com"u8);
             RunningControl.Receive(socket);
@@ -164,7 +164,7 @@ public class ControlServerTests
     public async Task Status_tells_what_runs_and_what_each_app_does()
     {
         await using var control = new RunningControl();
-        using TcpListener app = AppListener.Open(control.Port, out int port);
+        using var app = AppListener.Open(control.Port, out var port);
         control.Ask($"add up.com {port}");
         control.Ask("add down.com 1");
         Assert.StartsWith(
@@ -176,7 +176,7 @@ public class ControlServerTests
         Assert.StartsWith(
             $"up.com {port} upstream up ", control.Ask("status domains after down.com"), StringComparison.Ordinal);
         Assert.Equal("error no.com is not mapped; use: add no.com <port>", control.Ask("status no.com"));
-        string[] lines = control.Ask("status").Split('\n');
+        var lines = control.Ask("status").Split('\n');
         Assert.Contains("domains 2", lines);
         Assert.Contains("attention 1", lines);
         Assert.Contains($"control 127.0.0.1:{control.Port}", lines);
@@ -186,11 +186,11 @@ public class ControlServerTests
     public async Task What_is_empty_oversized_or_not_UTF8_changes_nothing()
     {
         await using var control = new RunningControl();
-        using Socket socket = control.Connect();
+        using var socket = control.Connect();
         socket.Send(Array.Empty<byte>());
         socket.Send("check"u8);
         Assert.Equal("kcehc", RunningControl.Receive(socket));
-        foreach (int length in (int[])[1025, 1026, 2048, 60_000])
+        foreach (var length in (int[])[1025, 1026, 2048, 60_000])
             Assert.StartsWith(
                 "error a message is at most 1024",
                 control.Ask("add a.com 80".PadRight(length)),
@@ -205,7 +205,7 @@ public class ControlServerTests
     public async Task Nothing_that_arrives_ends_the_receiving()
     {
         await using var control = new RunningControl();
-        using Socket socket = control.Connect();
+        using var socket = control.Connect();
         Cases.Check(
             random => Cases.Mutate(random, Encoding.UTF8.GetBytes(ControlMessageTests.PickMessage(random))),
             datagram =>
@@ -222,10 +222,10 @@ public class ControlServerTests
     public async Task A_burst_of_changes_is_answered_one_by_one()
     {
         await using var control = new RunningControl();
-        using Socket socket = control.Connect();
+        using var socket = control.Connect();
         socket.ReceiveBufferSize = 4_000_000;
         const int burst = 200; // As many as the smallest usual receive buffer holds.
-        for (int i = 0; i < burst; i++) socket.Send(Encoding.ASCII.GetBytes($"add n{i}.com 80"));
+        for (var i = 0; i < burst; i++) socket.Send(Encoding.ASCII.GetBytes($"add n{i}.com 80"));
         var replies = new HashSet<string>();
         while (replies.Count < burst) replies.Add(RunningControl.Receive(socket));
         Assert.Equal(burst, control.Mappings.Snapshot.Count);
@@ -256,7 +256,7 @@ public class ControlServerTests
     {
         using var silent = new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp);
         silent.Bind(new IPEndPoint(IPAddress.Loopback, 0));
-        int port = ((IPEndPoint)silent.LocalEndPoint!).Port;
+        var port = ((IPEndPoint)silent.LocalEndPoint!).Port;
         Assert.Null(new ControlClient(port, TimeSpan.FromMilliseconds(20)).Ask("check"));
     }
 }

@@ -52,7 +52,7 @@ internal sealed class RunningControl : IAsyncDisposable
 
     public string Ask(byte[] datagram)
     {
-        using Socket socket = Connect();
+        using var socket = Connect();
         socket.Send(datagram);
         return Receive(socket);
     }

@@ -29,14 +29,14 @@ public sealed class EstateTests : IDisposable
     [Fact]
     public async Task Sockets_arrive_as_what_they_are_and_stay_open_here_and_there()
     {
-        using Socket http = Listen();
-        using Socket https = Listen();
+        using var http = Listen();
+        using var https = Listen();
         using var control = new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp);
         control.Bind(new IPEndPoint(IPAddress.Loopback, 0));
-        (HandoverLink mine, HandoverLink other) = await ConnectAsync();
+        (var mine, var other) = await ConnectAsync();
 
         new Estate([http], [https], [control], [], new Dictionary<string, string> { ["A"] = "b=c", ["D"] = "" }).Send(mine);
-        Estate received = await Estate.ReceiveAsync(other, Patience);
+        var received = await Estate.ReceiveAsync(other, Patience);
 
         Assert.Equal(Environment.ProcessId, other.ProcessId);
         Assert.Equal(http.LocalEndPoint, Assert.Single(received.HttpSockets).LocalEndPoint);
@@ -46,8 +46,8 @@ public sealed class EstateTests : IDisposable
         http.Dispose();
         using var client = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
         await client.ConnectAsync(received.HttpSockets[0].LocalEndPoint!);
-        using Socket accepted = await received.HttpSockets[0].AcceptAsync();
-        foreach (Socket socket in (IEnumerable<Socket>)[.. received.HttpSockets, .. received.HttpsSockets, .. received.ControlSockets])
+        using var accepted = await received.HttpSockets[0].AcceptAsync();
+        foreach (var socket in (IEnumerable<Socket>)[.. received.HttpSockets, .. received.HttpsSockets, .. received.ControlSockets])
             socket.Dispose();
         mine.Dispose();
         other.Dispose();
@@ -56,14 +56,14 @@ public sealed class EstateTests : IDisposable
     [Fact]
     public async Task What_a_later_version_hands_over_beyond_that_is_left_aside_and_closed()
     {
-        using Socket http = Listen();
-        Socket unknown = Listen();
+        using var http = Listen();
+        var unknown = Listen();
         var address = (IPEndPoint)unknown.LocalEndPoint!;
-        (HandoverLink mine, HandoverLink other) = await ConnectAsync();
+        (var mine, var other) = await ConnectAsync();
 
         mine.Send("hotcore hands over\nsocket quic\nsocket http\nkeys abc\nenvironment A=b\nenvironment A=c\nenvironment D", unknown, http);
         unknown.Dispose();
-        Estate received = await Estate.ReceiveAsync(other, Patience);
+        var received = await Estate.ReceiveAsync(other, Patience);
 
         Assert.Equal(http.LocalEndPoint, Assert.Single(received.HttpSockets).LocalEndPoint);
         Assert.Equal(new Dictionary<string, string> { ["A"] = "c" }, received.Environment);
@@ -79,9 +79,9 @@ public sealed class EstateTests : IDisposable
         random => Cases.Mutate(random, Encoding.ASCII.GetBytes("hotcore hands over\nsocket http\nsocket control\nenvironment A=b")),
         message =>
         {
-            using Socket first = Listen();
-            using Socket second = Listen();
-            (HandoverLink mine, HandoverLink other) = ConnectAsync().GetAwaiter().GetResult();
+            using var first = Listen();
+            using var second = Listen();
+            (var mine, var other) = ConnectAsync().GetAwaiter().GetResult();
             using (mine)
             using (other)
             {
@@ -90,10 +90,10 @@ public sealed class EstateTests : IDisposable
                 second.Dispose();
                 try
                 {
-                    Estate received = Estate.ReceiveAsync(other, Patience).GetAwaiter().GetResult();
+                    var received = Estate.ReceiveAsync(other, Patience).GetAwaiter().GetResult();
                     Socket[] sockets = [.. received.HttpSockets, .. received.HttpsSockets, .. received.ControlSockets];
                     Assert.InRange(sockets.Length, 0, 2);
-                    foreach (Socket socket in sockets) socket.Dispose();
+                    foreach (var socket in sockets) socket.Dispose();
                 }
                 catch (IOException refused)
                 {
@@ -106,7 +106,7 @@ public sealed class EstateTests : IDisposable
     [Fact]
     public async Task Silence_and_an_end_are_told_apart()
     {
-        (HandoverLink mine, HandoverLink other) = await ConnectAsync();
+        (var mine, var other) = await ConnectAsync();
 
         var silent = await Assert.ThrowsAsync<IOException>(() => other.ReceiveAsync(TimeSpan.FromMilliseconds(20)));
         mine.Dispose();
@@ -142,7 +142,7 @@ public sealed class EstateTests : IDisposable
 
     private async Task<(HandoverLink Mine, HandoverLink Other)> ConnectAsync()
     {
-        HandoverLink mine = HandoverLink.Connect(_folder["link"]);
+        var mine = HandoverLink.Connect(_folder["link"]);
         return (mine, new HandoverLink(await _listening.AcceptAsync()));
     }
 }

@@ -19,7 +19,7 @@ public sealed class CommandLinkTests : IDisposable
     public void It_is_made_once_and_taken_away_with_the_folders_that_it_needed()
     {
         Directory.CreateDirectory(_machine["/usr/local/share"]);
-        CommandLink link = Make();
+        var link = Make();
         Assert.True(link.Make());
         Assert.Equal(Paths.Program, new FileInfo(Link).LinkTarget);
         Assert.Equal("manual", File.ReadAllText(_machine[Texts[0].Path]));

@@ -13,7 +13,7 @@ internal sealed class FakeMachine : IDisposable
     public FakeMachine()
     {
         Root = new MachineRoot(_temporary.Path);
-        foreach (string folder in (string[])["usr/sbin", "usr/bin", "etc", "proc/net", "run/systemd/system"])
+        foreach (var folder in (string[])["usr/sbin", "usr/bin", "etc", "proc/net", "run/systemd/system"])
             Directory.CreateDirectory(_temporary[folder]);
         Write("/etc/passwd", "root:x:0:0:root:/root:/bin/bash\n");
         Write("/etc/group", "root:x:0:\n");
@@ -33,8 +33,8 @@ internal sealed class FakeMachine : IDisposable
     /// <summary>How programs were called, one line a call; cleared by looking.</summary>
     public string[] TakeCalls()
     {
-        string path = _temporary["calls"];
-        string[] calls = File.Exists(path) ? File.ReadAllLines(path) : [];
+        var path = _temporary["calls"];
+        var calls = File.Exists(path) ? File.ReadAllLines(path) : [];
         File.Delete(path);
         return [.. calls.Select(call => call.Replace(_temporary.Path, "", StringComparison.Ordinal))];
     }
@@ -48,7 +48,7 @@ internal sealed class FakeMachine : IDisposable
     /// <summary>Makes a program of shell, in which $root is this machine's root folder.</summary>
     public void MakeProgram(string name, string script)
     {
-        string path = $"/usr/sbin/{name}";
+        var path = $"/usr/sbin/{name}";
         Write(path, $"#!/bin/sh\nroot='{_temporary.Path}'\necho \"{name} $*\" >>\"$root/calls\"\n{script}\n");
         File.SetUnixFileMode(this[path], (UnixFileMode)0b111_101_101);
     }

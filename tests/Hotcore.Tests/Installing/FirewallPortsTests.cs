@@ -61,8 +61,8 @@ public sealed class FirewallPortsTests : IDisposable
     {
         _machine.MakeProgram("firewall-cmd", "case $* in *query*) exit 1 ;; esac");
         Assert.Equal("firewalld lets 80 and 443 in", Open().Detail);
-        string[] calls = _machine.TakeCalls();
-        foreach (string service in (string[])["http", "https"])
+        var calls = _machine.TakeCalls();
+        foreach (var service in (string[])["http", "https"])
         {
             Assert.Contains($"firewall-cmd --permanent --add-service={service}", calls);
             Assert.Contains($"firewall-cmd --add-service={service}", calls);
@@ -77,7 +77,7 @@ public sealed class FirewallPortsTests : IDisposable
     public void One_that_does_not_work_fails_the_step_and_tells_how_to_do_it_by_hand(string command, string byHand)
     {
         _machine.MakeProgram(command, "echo it is broken >&2; exit 7");
-        InstallStep step = Open();
+        var step = Open();
         Assert.Equal(StepOutcome.Failed, step.Outcome);
         Assert.Contains("it is broken", step.Detail);
         Assert.Contains(byHand, step.Detail);

@@ -14,7 +14,7 @@ public sealed class InstalledProgramTests : IDisposable
     [Fact]
     public void It_is_put_in_place_once()
     {
-        InstalledProgram program = Make("1.0.0");
+        var program = Make("1.0.0");
         Assert.True(program.Put());
         Assert.Equal("1.0.0", program.FindVersion());
         Assert.Equal(RootFile.Executable, File.GetUnixFileMode(_machine[Paths.Program]));
@@ -25,14 +25,14 @@ public sealed class InstalledProgramTests : IDisposable
     [Fact]
     public void The_one_before_is_kept_until_the_new_one_has_answered()
     {
-        InstalledProgram old = Make("1.0.0");
+        var old = Make("1.0.0");
         old.Put();
         new Receipt("1.0.0", old.Hash(), "unit").Write(_machine.Root);
-        InstalledProgram program = Make("2.0.0");
+        var program = Make("2.0.0");
         Assert.True(program.Put());
         Assert.True(program.HasPrevious);
         // An install that was ended here had proven nothing: a third one returns to the first.
-        InstalledProgram third = Make("3.0.0");
+        var third = Make("3.0.0");
         Assert.True(third.Put());
         Assert.Equal("3.0.0", third.FindVersion());
         third.Restore();
@@ -44,7 +44,7 @@ public sealed class InstalledProgramTests : IDisposable
     public void A_program_that_does_not_run_replaces_nothing()
     {
         Make("1.0.0").Put();
-        foreach (string script in (string[])["exit 3", "echo something else"])
+        foreach (var script in (string[])["exit 3", "echo something else"])
         {
             _machine.Write("/root/broken", $"#!/bin/sh\n{script}\n");
             var broken = new InstalledProgram(_machine.Root, _machine["/root/broken"], "2.0.0");
@@ -56,7 +56,7 @@ public sealed class InstalledProgramTests : IDisposable
     [Fact]
     public void A_damaged_one_is_replaced_and_its_version_remembered()
     {
-        InstalledProgram program = Make("1.0.0");
+        var program = Make("1.0.0");
         program.Put();
         new Receipt("1.0.0", program.Hash(), "unit").Write(_machine.Root);
         File.WriteAllText(_machine[Paths.Program], "#!/bin/sh\nexit 1\n");
@@ -88,7 +88,7 @@ public sealed class InstalledProgramTests : IDisposable
 
     private InstalledProgram Make(string version)
     {
-        string source = $"/root/hotcore-{version}";
+        var source = $"/root/hotcore-{version}";
         _machine.Write(source, $"#!/bin/sh\necho {version}\n");
         return new InstalledProgram(_machine.Root, _machine[source], version);
     }

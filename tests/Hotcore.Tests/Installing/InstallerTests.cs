@@ -86,7 +86,7 @@ public sealed class InstallerTests : IAsyncLifetime
     {
         Install("1.0.0");
         // As if 1.0.0 had come with another unit, and been proven with it.
-        string unit = File.ReadAllText(_machine[Paths.SystemdUnit]) + "# of 1.0.0\n";
+        var unit = File.ReadAllText(_machine[Paths.SystemdUnit]) + "# of 1.0.0\n";
         File.WriteAllText(_machine[Paths.SystemdUnit], unit);
         (Receipt.Read(_machine.Root)! with { Unit = SystemdService.Hash(unit) }).Write(_machine.Root);
 
@@ -182,7 +182,7 @@ public sealed class InstallerTests : IAsyncLifetime
 
     private bool Install(string version, string remark = "")
     {
-        string source = $"/root/hotcore-{version}";
+        var source = $"/root/hotcore-{version}";
         _machine.Write(source, $"#!/bin/sh\necho {version}\n# {remark}\n");
         _steps.Clear();
         var plan = new InstallPlan(

@@ -34,7 +34,7 @@ public sealed class PortCapabilityTests : IDisposable
     {
         Assert.Equal(StepOutcome.LeftOut, Grant().Outcome);
         _machine.MakeProgram("setcap", "echo 'Operation not supported' >&2; exit 1");
-        InstallStep step = Grant();
+        var step = Grant();
         Assert.Equal(StepOutcome.LeftOut, step.Outcome);
         Assert.Contains("Operation not supported", step.Detail);
     }

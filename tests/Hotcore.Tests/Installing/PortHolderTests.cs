@@ -16,8 +16,8 @@ public sealed class PortHolderTests
     {
         using var listener = new TcpListener(IPAddress.Parse(address), 0);
         listener.Start();
-        int port = ((IPEndPoint)listener.LocalEndpoint).Port;
-        PortHolder holder = Assert.Single(PortHolder.Find(new MachineRoot("/"), port));
+        var port = ((IPEndPoint)listener.LocalEndpoint).Port;
+        var holder = Assert.Single(PortHolder.Find(new MachineRoot("/"), port));
         Assert.Equal((port, Environment.ProcessId), (holder.Port, holder.ProcessId));
         Assert.Equal(File.ReadAllText("/proc/self/comm").Trim(), holder.Name);
         listener.Stop();

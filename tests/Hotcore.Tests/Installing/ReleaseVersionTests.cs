@@ -12,9 +12,9 @@ public sealed class ReleaseVersionTests
             "0.0.9", "0.1.0-alpha", "0.1.0-alpha.1", "0.1.0-alpha.beta", "0.1.0-beta", "0.1.0-beta.2", "0.1.0-beta.11", "0.1.0-rc.1",
             "0.1.0", "0.1.1", "0.2.0", "0.10.0", "1.0.0",
         ];
-        for (int i = 0; i < ascending.Length; i++)
+        for (var i = 0; i < ascending.Length; i++)
         {
-            for (int j = 0; j < ascending.Length; j++)
+            for (var j = 0; j < ascending.Length; j++)
                 Assert.Equal(Math.Sign(i - j), Math.Sign(Parse(ascending[i]).CompareTo(Parse(ascending[j]))));
         }
         Assert.Equal(0, Parse("1.2.3+build.5").CompareTo(Parse(" 1.2.3\n")));
@@ -35,7 +35,7 @@ public sealed class ReleaseVersionTests
 
     private static ReleaseVersion Parse(string text)
     {
-        Assert.True(ReleaseVersion.TryParse(text, out ReleaseVersion? version), text);
+        Assert.True(ReleaseVersion.TryParse(text, out var version), text);
         return version;
     }
 }

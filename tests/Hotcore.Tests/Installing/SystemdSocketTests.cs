@@ -16,8 +16,8 @@ public sealed class SystemdSocketTests : IDisposable
     [InlineData(true)]
     public async Task Messages_arrive_at_a_socket_in_the_file_system_and_at_an_abstract_one(bool isAbstract)
     {
-        string name = isAbstract ? $"hotcore-test-{Guid.NewGuid():N}" : _folder["notify"];
-        using Socket systemd = Listen(isAbstract ? "\0" + name : name);
+        var name = isAbstract ? $"hotcore-test-{Guid.NewGuid():N}" : _folder["notify"];
+        using var systemd = Listen(isAbstract ? "\0" + name : name);
         using var socket = Open(("NOTIFY_SOCKET", isAbstract ? "@" + name : name), ("WATCHDOG_USEC", "200000"));
         Assert.Equal(TimeSpan.FromMilliseconds(200), socket.WatchdogTime);
         await using (new Heartbeat(socket, () => Task.CompletedTask, TimeProvider.System))
@@ -36,7 +36,7 @@ public sealed class SystemdSocketTests : IDisposable
     [Fact]
     public async Task A_part_that_hangs_keeps_the_heart_from_beating_and_not_from_stopping()
     {
-        using Socket systemd = Listen(_folder["notify"]);
+        using var systemd = Listen(_folder["notify"]);
         using var socket = Open(("NOTIFY_SOCKET", _folder["notify"]), ("WATCHDOG_USEC", "20000"));
         await using (new Heartbeat(socket, () => new TaskCompletionSource().Task, TimeProvider.System))
         {
@@ -53,7 +53,7 @@ public sealed class SystemdSocketTests : IDisposable
     [InlineData("30000000", "1")]
     public void No_watchdog_where_none_is_meant(string microseconds, string? processId)
     {
-        using Socket systemd = Listen(_folder["notify"]);
+        using var systemd = Listen(_folder["notify"]);
         using var socket = Open(("NOTIFY_SOCKET", _folder["notify"]), ("WATCHDOG_USEC", microseconds), ("WATCHDOG_PID", processId));
         Assert.Null(socket.WatchdogTime);
     }

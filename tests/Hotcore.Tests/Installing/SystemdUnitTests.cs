@@ -8,8 +8,8 @@ public sealed class SystemdUnitTests
     [Fact]
     public void A_servers_unit_is_confined_to_its_folder()
     {
-        string unit = SystemdUnit.Format(ServiceUser.OfServer);
-        foreach (string line in (string[])
+        var unit = SystemdUnit.Format(ServiceUser.OfServer);
+        foreach (var line in (string[])
             ["ExecStart=/opt/hotcore/bin/hotcore serve", "User=hotcore", "ProtectHome=yes", "ReadWritePaths=\"/opt/hotcore\"",
                 "ProtectSystem=strict", "LimitNOFILE=1048576", "Restart=always", "Type=notify"])
             Assert.Contains($"\n{line}\n", unit);
@@ -21,8 +21,8 @@ public sealed class SystemdUnitTests
     [Fact]
     public void That_of_local_mode_is_the_developers()
     {
-        string unit = SystemdUnit.Format(new ServiceUser("dev", "/home/dev/.local/state/hotcore", IsLocal: true));
-        foreach (string line in (string[])
+        var unit = SystemdUnit.Format(new ServiceUser("dev", "/home/dev/.local/state/hotcore", IsLocal: true));
+        foreach (var line in (string[])
             ["ExecStart=/opt/hotcore/bin/hotcore serve --local", "User=dev", "ProtectHome=read-only",
                 "ReadWritePaths=\"/home/dev/.local/state/hotcore\""])
             Assert.Contains($"\n{line}\n", unit);
@@ -32,7 +32,7 @@ public sealed class SystemdUnitTests
     [Fact]
     public void A_home_with_a_name_that_means_something_to_systemd_is_written_so_that_it_does_not()
     {
-        string unit = SystemdUnit.Format(new ServiceUser("dev", "/home/100% \"my\\own\"", IsLocal: true));
+        var unit = SystemdUnit.Format(new ServiceUser("dev", "/home/100% \"my\\own\"", IsLocal: true));
         Assert.Contains("ReadWritePaths=\"/home/100%% \\\"my\\\\own\\\"\"\n", unit);
         Assert.Throws<InstallFailure>(() => SystemdUnit.Format(new ServiceUser("dev", "/home/a\nUser=root", IsLocal: true)));
     }

@@ -31,7 +31,7 @@ public sealed class EventLogTests : IDisposable
     public async Task One_that_let_go_of_its_file_only_shows_lines_until_it_takes_it_back()
     {
         var echo = new SignallingWriter();
-        string path = _folder["hotcore.log"];
+        var path = _folder["hotcore.log"];
         await using (var log = new EventLog(path, _clock, echo))
         {
             log.Write("before");
@@ -61,10 +61,10 @@ public sealed class EventLogTests : IDisposable
     [Fact]
     public async Task Files_are_few_and_of_bounded_size()
     {
-        string path = _folder["hotcore.log"];
+        var path = _folder["hotcore.log"];
         await using (var log = new EventLog(path, _clock, maxFileBytes: 1000))
         {
-            for (int i = 0; i < 500; i++) log.Write($"line {i}");
+            for (var i = 0; i < 500; i++) log.Write($"line {i}");
         }
         string[] files = [.. Directory.GetFiles(_folder.Path).Order(StringComparer.Ordinal)];
         Assert.Equal([path, path + ".1", path + ".2", path + ".3", path + ".4"], files);
@@ -79,7 +79,7 @@ public sealed class EventLogTests : IDisposable
     [Fact]
     public async Task A_disk_that_fails_stops_nobody_and_is_confessed_once_it_works()
     {
-        string path = System.IO.Path.Combine(_folder["later"], "hotcore.log");
+        var path = System.IO.Path.Combine(_folder["later"], "hotcore.log");
         var echo = new SignallingWriter();
         await using (var log = new EventLog(path, _clock, echo))
         {
@@ -88,7 +88,7 @@ public sealed class EventLogTests : IDisposable
             Directory.CreateDirectory(_folder["later"]);
             log.Write("kept");
         }
-        string[] lines = File.ReadAllLines(path);
+        var lines = File.ReadAllLines(path);
         Assert.Equal(["(at least 1 lines are missing here: the disk failed)", "2026-11-22T08:00:00.000Z kept"], lines);
     }
 
@@ -99,10 +99,10 @@ public sealed class EventLogTests : IDisposable
         const int flood = 200_000;
         await using (var log = new EventLog(_folder["hotcore.log"], _clock, new BlockingWriter(proceed)))
         {
-            for (int i = 0; i < flood; i++) log.Write("line");
+            for (var i = 0; i < flood; i++) log.Write("line");
         }
         proceed.Set();
-        string[] lines = File.ReadAllLines(_folder["hotcore.log"]);
+        var lines = File.ReadAllLines(_folder["hotcore.log"]);
         string[] confessions = [.. lines.Where(line => line.Contains("dropped", StringComparison.Ordinal))];
         Assert.Equal(flood, lines.Length - confessions.Length + confessions.Sum(line => int.Parse(line.Split(' ')[1])));
     }
@@ -120,7 +120,7 @@ public sealed class EventLogTests : IDisposable
         /// <summary>Waits for so many more lines. The log does so for a moment only, and leaves them to be written after its end.</summary>
         public async Task UntilWritten(int lines)
         {
-            for (int i = 0; i < lines; i++) Assert.True(await _written.WaitAsync(RunningLoop.Limit));
+            for (var i = 0; i < lines; i++) Assert.True(await _written.WaitAsync(RunningLoop.Limit));
         }
     }
 

@@ -19,7 +19,7 @@ public class ListeningPortsTests
         var ports = new ListeningPorts(clock, _ => { });
         using var listener = new TcpListener(IPAddress.Parse(address), 0);
         listener.Start();
-        int port = ((IPEndPoint)listener.LocalEndpoint).Port;
+        var port = ((IPEndPoint)listener.LocalEndpoint).Port;
         Assert.Contains(port, ports.Recent);
         listener.Stop();
         Assert.True(SpinWait.SpinUntil(IsUnseen, RunningLoop.Limit));
@@ -39,7 +39,7 @@ public class ListeningPortsTests
         _ = ports.Recent;
         using var listener = new TcpListener(IPAddress.Loopback, 0);
         listener.Start();
-        int port = ((IPEndPoint)listener.LocalEndpoint).Port;
+        var port = ((IPEndPoint)listener.LocalEndpoint).Port;
         Assert.DoesNotContain(port, ports.Recent);
         Assert.Contains(port, ports.ReadNow());
     }
@@ -49,7 +49,7 @@ public class ListeningPortsTests
     {
         var clock = new ManualClock();
         var ports = new ListeningPorts(clock, _ => { });
-        IReadOnlySet<int> first = ports.Recent;
+        var first = ports.Recent;
         clock.Advance(TimeSpan.FromMilliseconds(199));
         Assert.Same(first, ports.Recent);
     }

@@ -19,7 +19,7 @@ public class DomainNameTests
     [InlineData("xn--bcher-kva.de", "xn--bcher-kva.de")]
     public void A_name_is_normalized(string typed, string expected)
     {
-        Assert.True(DomainName.TryParse(typed, out DomainName domain, out string error), error);
+        Assert.True(DomainName.TryParse(typed, out var domain, out var error), error);
         Assert.Equal(expected, domain.ToString());
     }
 
@@ -53,7 +53,7 @@ public class DomainNameTests
     [InlineData("🙂.com", "U+1F642")]
     public void What_is_not_a_domain_is_refused_with_what_to_type_instead(string typed, string hint)
     {
-        Assert.False(DomainName.TryParse(typed, out DomainName domain, out string error));
+        Assert.False(DomainName.TryParse(typed, out var domain, out var error));
         Assert.Contains(hint, error, StringComparison.Ordinal);
         Assert.Equal("", domain.ToString());
     }
@@ -62,20 +62,20 @@ public class DomainNameTests
     public void Labels_have_63_characters_and_names_253_at_most()
     {
         string label = new('a', 63);
-        string longest = $"{label}.{label}.{label}.{new string('b', 61)}";
+        var longest = $"{label}.{label}.{label}.{new string('b', 61)}";
         Assert.True(DomainName.TryParse(longest, out _, out _));
         Assert.True(DomainName.TryParse(longest + ".", out _, out _));
         Assert.False(DomainName.TryParse(longest + "b", out _, out _));
         Assert.False(DomainName.TryParse(new string('a', 64) + ".com", out _, out _));
         Assert.False(DomainName.TryParse(new string('ü', 100) + ".com", out _, out _));
-        Assert.False(DomainName.TryParse(new string('a', 1_000_000), out _, out string error));
+        Assert.False(DomainName.TryParse(new string('a', 1_000_000), out _, out var error));
         Assert.InRange(error.Length, 1, 300);
     }
 
     [Fact]
     public void Any_text_is_either_refused_with_a_reason_or_normalized_once_and_for_all()
     {
-        Config config = Config.QuickThrowOnFailure.WithMaxTest(Cases.Many).WithQuietOnSuccess(true);
+        var config = Config.QuickThrowOnFailure.WithMaxTest(Cases.Many).WithQuietOnSuccess(true);
         Prop.ForAll<string?>(text => CheckText(text ?? "")).Check(config);
     }
 
@@ -85,23 +85,23 @@ public class DomainNameTests
 
     private static string GenerateName(Random random)
     {
-        string name = Cases.Pick(
+        var name = Cases.Pick(
             random, "https://a.com/", "bücher.de", "xn--bcher-kva.de", "a-app.example.com", "日本。jp", "1.2.3.4");
         return Encoding.UTF8.GetString(Cases.Mutate(random, Encoding.UTF8.GetBytes(name)));
     }
 
     private static void CheckText(string text)
     {
-        if (!DomainName.TryParse(text, out DomainName domain, out string error))
+        if (!DomainName.TryParse(text, out var domain, out var error))
         {
             Assert.InRange(error.Length, 1, 500);
             return;
         }
-        string name = domain.ToString();
+        var name = domain.ToString();
         Assert.InRange(name.Length, 1, DomainName.MaxLength);
         Assert.All(
             name, character => Assert.Contains(character, "abcdefghijklmnopqrstuvwxyz0123456789-."));
-        Assert.True(DomainName.TryParse(name.ToUpperInvariant() + ".", out DomainName again, out _));
+        Assert.True(DomainName.TryParse(name.ToUpperInvariant() + ".", out var again, out _));
         Assert.Equal(domain, again);
     }
 }

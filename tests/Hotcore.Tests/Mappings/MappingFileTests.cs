@@ -42,11 +42,11 @@ public sealed class MappingFileTests : IDisposable
     public void Every_prefix_of_a_file_loads_and_keeps_all_whole_lines()
     {
         // A file that has lost its header is another matter: that is damage.
-        for (int length = "hotcore mappings 1\n".Length; length <= Three.Length; length++)
+        for (var length = "hotcore mappings 1\n".Length; length <= Three.Length; length++)
         {
-            string prefix = Three[..length];
+            var prefix = Three[..length];
             Put(prefix);
-            int ends = prefix.Count(character => character == '\n');
+            var ends = prefix.Count(character => character == '\n');
             string[] expected = ends switch
             {
                 0 or 1 => [],
@@ -56,7 +56,7 @@ public sealed class MappingFileTests : IDisposable
                 _ => ["b.com", "c.com"],
             };
             Assert.Equal(expected, Load().Select(mapping => mapping.Split(' ')[0]));
-            string whole = prefix[..(prefix.LastIndexOf('\n') + 1)];
+            var whole = prefix[..(prefix.LastIndexOf('\n') + 1)];
             Assert.Equal(whole.Length == 0 ? "hotcore mappings 1\n" : whole, File.ReadAllText(FilePath));
         }
         Assert.Empty(Directory.GetFiles(_folder.Path, "*damaged*"));
@@ -71,7 +71,7 @@ public sealed class MappingFileTests : IDisposable
     {
         Put(content);
         Assert.Empty(Load());
-        string aside = Assert.Single(Directory.GetFiles(_folder.Path, "*damaged*"));
+        var aside = Assert.Single(Directory.GetFiles(_folder.Path, "*damaged*"));
         Assert.Equal(content, File.ReadAllText(aside));
         Assert.Equal("hotcore mappings 1\n", File.ReadAllText(FilePath));
     }
@@ -88,7 +88,7 @@ public sealed class MappingFileTests : IDisposable
     [Fact]
     public void A_damaged_file_is_set_aside_and_its_whole_lines_are_used()
     {
-        string damaged = Three.Replace("b.com 9000", "b.com 9009", StringComparison.Ordinal) + "garbage\n";
+        var damaged = Three.Replace("b.com 9000", "b.com 9009", StringComparison.Ordinal) + "garbage\n";
         Put(damaged);
         Assert.Equal(["c.com 9001 2026-11-22T08:00:02Z"], Load());
         Assert.Equal(damaged, File.ReadAllText(_folder["mappings.damaged-20261122T080000Z"]));
@@ -129,7 +129,7 @@ public sealed class MappingFileTests : IDisposable
     [Fact]
     public void A_disk_that_refuses_to_replace_a_damaged_file_does_not_stop_the_start_nor_take_the_file()
     {
-        string damaged = Three + "garbage\n";
+        var damaged = Three + "garbage\n";
         Put(damaged);
         using var file = MappingFile.Open(_folder.Path, _clock, _log.Write, (_, _, _) => throw Full());
         Assert.Equal(2, file.Loaded.Count);
@@ -140,9 +140,9 @@ public sealed class MappingFileTests : IDisposable
     [Fact]
     public void Any_flipped_bit_of_a_line_is_noticed()
     {
-        byte[] line = Encoding.ASCII.GetBytes(Three.Split('\n')[1]);
+        var line = Encoding.ASCII.GetBytes(Three.Split('\n')[1]);
         Assert.True(MappingLine.TryParse(line, out _));
-        for (int bit = 0; bit < line.Length * 8; bit++)
+        for (var bit = 0; bit < line.Length * 8; bit++)
         {
             byte[] flipped = [.. line];
             flipped[bit / 8] ^= (byte)(1 << (bit % 8));
@@ -158,7 +158,7 @@ public sealed class MappingFileTests : IDisposable
         var line = new ArrayBufferWriter<byte>();
         MappingLine.Write(line, change);
         Assert.InRange(line.WrittenCount, 1, MappingLine.MaxBytes + 1);
-        Assert.True(MappingLine.TryParse(line.WrittenSpan[..^1], out MappingChange read));
+        Assert.True(MappingLine.TryParse(line.WrittenSpan[..^1], out var read));
         Assert.Equal(Show(change), Show(read));
     });
 
@@ -174,8 +174,8 @@ public sealed class MappingFileTests : IDisposable
     public void A_line_without_end_takes_no_memory()
     {
         using var endless = new MemoryStream(new byte[20_000_000]);
-        long before = GC.GetAllocatedBytesForCurrentThread();
-        MappingFileReader reader = MappingFileReader.Read(endless);
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        var reader = MappingFileReader.Read(endless);
         Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 1_000_000);
         Assert.Equal(20_000_000, reader.TornLength);
     }
@@ -186,9 +186,9 @@ public sealed class MappingFileTests : IDisposable
         using (var file = MappingFile.Open(_folder.Path, _clock, _log.Write))
         {
             var lines = new ArrayBufferWriter<byte>();
-            for (int i = 0; i < 100_000; i++)
+            for (var i = 0; i < 100_000; i++)
             {
-                DomainName domain = MappingSnapshotTests.Name($"app-{i}.example.com");
+                var domain = MappingSnapshotTests.Name($"app-{i}.example.com");
                 MappingLine.Write(lines, new MappingChange(domain, new Mapping(domain, 8080, _clock.GetUtcNow())));
             }
             file.Append(lines.WrittenSpan, 100_000, file.Loaded);
@@ -202,20 +202,20 @@ public sealed class MappingFileTests : IDisposable
 
     private static void CheckReading(byte[] content)
     {
-        MappingFileReader reader = MappingFileReader.Read(new MemoryStream(content));
+        var reader = MappingFileReader.Read(new MemoryStream(content));
         Assert.Equal(content.Length, reader.WholeLength + reader.TornLength);
         string[] legitimate = ["a.com 8080", "b.com 9000", "c.com 9001"];
         Assert.All(reader.Mappings, mapping => Assert.Contains($"{mapping.Domain} {mapping.Port}", legitimate));
-        int ends = content.Count(value => value == '\n');
+        var ends = content.Count(value => value == '\n');
         Assert.InRange(reader.Lines + reader.DamagedLines, Math.Max(0, ends - 1), ends + 1);
     }
 
     private static MappingChange GenerateChange(Random random)
     {
         string name = new('a', random.Next(1, 64));
-        DomainName domain = MappingSnapshotTests.Name(string.Join('.', Enumerable.Repeat(name, random.Next(1, 4))));
+        var domain = MappingSnapshotTests.Name(string.Join('.', Enumerable.Repeat(name, random.Next(1, 4))));
         var madeAt = DateTimeOffset.FromUnixTimeSeconds(random.NextInt64(4_000_000_000));
-        Mapping? mapping = random.Next(4) == 0 ? null : new Mapping(domain, random.Next(1, 65536), madeAt);
+        var mapping = random.Next(4) == 0 ? null : new Mapping(domain, random.Next(1, 65536), madeAt);
         return new MappingChange(domain, mapping);
     }
 

@@ -24,7 +24,7 @@ public class MappingSnapshotTests
     [Fact]
     public void A_listing_begins_beyond_any_name()
     {
-        MappingSnapshot snapshot = Create("c.com", "a.com", "a-a.com", "b.com");
+        var snapshot = Create("c.com", "a.com", "a-a.com", "b.com");
         Assert.Equal(["a-a.com", "a.com", "b.com", "c.com"], List(snapshot, null));
         Assert.Equal(["b.com", "c.com"], List(snapshot, "a.com"));
         Assert.Equal(["c.com"], List(snapshot, "bb.com"));
@@ -39,12 +39,12 @@ public class MappingSnapshotTests
     [Fact]
     public void Finding_allocates_nothing()
     {
-        MappingSnapshot snapshot = Create([.. Enumerable.Range(0, 5000).Select(i => $"app-{i}.example.com")]);
+        var snapshot = Create([.. Enumerable.Range(0, 5000).Select(i => $"app-{i}.example.com")]);
         byte[] known = "APP-4711.example.com."u8.ToArray(), unknown = "nowhere.example.com"u8.ToArray();
         Assert.NotNull(snapshot.Find(known));
         Assert.Null(snapshot.Find(unknown));
-        long before = GC.GetAllocatedBytesForCurrentThread();
-        for (int i = 0; i < 1000; i++)
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        for (var i = 0; i < 1000; i++)
         {
             snapshot.Find(known);
             snapshot.Find(unknown);
@@ -55,17 +55,17 @@ public class MappingSnapshotTests
     [Fact]
     public void A_change_among_100_000_mappings_copies_a_few_kilobytes()
     {
-        MappingSnapshot snapshot = Create([.. Enumerable.Range(0, 100_000).Select(i => $"app-{i}.example.com")]);
+        var snapshot = Create([.. Enumerable.Range(0, 100_000).Select(i => $"app-{i}.example.com")]);
         MappingChange[] change = [new(Name("new.example.com"), Make("new.example.com", 1))];
         Assert.Equal(100_001, snapshot.With(change).Count);
-        long before = GC.GetAllocatedBytesForCurrentThread();
+        var before = GC.GetAllocatedBytesForCurrentThread();
         snapshot.With(change);
         Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 1, 20_000);
     }
 
     internal static DomainName Name(string text)
     {
-        Assert.True(DomainName.TryParse(text, out DomainName domain, out string error), error);
+        Assert.True(DomainName.TryParse(text, out var domain, out var error), error);
         return domain;
     }
 
@@ -79,18 +79,18 @@ public class MappingSnapshotTests
 
     private static void CheckAgainstDictionary(Random random)
     {
-        int names = random.Next(1, 2000);
+        var names = random.Next(1, 2000);
         var model = new Dictionary<string, int>();
-        MappingSnapshot snapshot = MappingSnapshot.Empty;
+        var snapshot = MappingSnapshot.Empty;
         var older = (Snapshot: snapshot, Model: new Dictionary<string, int>());
-        for (int batch = random.Next(40); batch >= 0; batch--)
+        for (var batch = random.Next(40); batch >= 0; batch--)
         {
             var changes = new List<MappingChange>();
-            for (int i = random.Next(200); i >= 0; i--)
+            for (var i = random.Next(200); i >= 0; i--)
             {
-                string domain = $"n{random.Next(names)}.com";
-                bool isRemoval = random.Next(3) == 0;
-                int port = random.Next(1, 65536);
+                var domain = $"n{random.Next(names)}.com";
+                var isRemoval = random.Next(3) == 0;
+                var port = random.Next(1, 65536);
                 changes.Add(new MappingChange(Name(domain), isRemoval ? null : Make(domain, port)));
                 if (isRemoval) model.Remove(domain);
                 else model[domain] = port;
@@ -107,9 +107,9 @@ public class MappingSnapshotTests
     {
         Assert.Equal(model.Count, snapshot.Count);
         Assert.Equal(model.Keys.Order(StringComparer.Ordinal), List(snapshot, null));
-        for (int i = 0; i < names; i++)
+        for (var i = 0; i < names; i++)
         {
-            string domain = $"n{i}.com";
+            var domain = $"n{i}.com";
             Assert.Equal(model.GetValueOrDefault(domain), snapshot.Find(Encoding.ASCII.GetBytes(domain))?.Port ?? 0);
         }
     }

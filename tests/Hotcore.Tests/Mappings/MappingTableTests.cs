@@ -20,8 +20,8 @@ public sealed class MappingTableTests : IDisposable
     {
         using var flushed = new SemaphoreSlim(0);
         using var proceed = new SemaphoreSlim(0);
-        using MappingTable table = Open(flushed, proceed);
-        Task adding = table.AddAsync(_a, 8080);
+        using var table = Open(flushed, proceed);
+        var adding = table.AddAsync(_a, 8080);
         await flushed.WaitAsync();
         Assert.False(adding.IsCompleted);
         Assert.Equal(0, table.Snapshot.Count);
@@ -36,8 +36,8 @@ public sealed class MappingTableTests : IDisposable
     {
         using var flushed = new SemaphoreSlim(0);
         using var proceed = new SemaphoreSlim(0);
-        using MappingTable table = Open(flushed, proceed);
-        Task first = table.AddAsync(_a, 1);
+        using var table = Open(flushed, proceed);
+        var first = table.AddAsync(_a, 1);
         await flushed.WaitAsync();
         Task[] rest = [.. Names(1000).Select(name => table.AddAsync(name, 2))];
         proceed.Release();
@@ -53,11 +53,11 @@ public sealed class MappingTableTests : IDisposable
     [Fact]
     public async Task One_that_let_go_of_its_file_serves_on_and_goes_on_where_another_ended()
     {
-        using MappingTable first = Open();
+        using var first = Open();
         await first.AddAsync(_a, 1);
         await first.LetGoAsync();
-        Task waiting = first.AddAsync(_b, 2);
-        using (MappingTable second = Open())
+        var waiting = first.AddAsync(_b, 2);
+        using (var second = Open())
         {
             Assert.Equal(1, second.Snapshot.Find("a.com"u8)?.Port);
             await second.AddAsync(_a, 3);
@@ -75,7 +75,7 @@ public sealed class MappingTableTests : IDisposable
     [Fact]
     public async Task One_that_let_go_shows_what_it_is_told_until_it_takes_back()
     {
-        using MappingTable first = Open();
+        using var first = Open();
         await first.AddAsync(_a, 1);
         MappingChange added = new(_b, new Mapping(_b, 2, _clock.GetUtcNow()));
         first.Follow([added]);
@@ -93,9 +93,9 @@ public sealed class MappingTableTests : IDisposable
     public async Task Changes_that_wait_for_a_file_that_was_let_go_of_fail_at_the_end()
     {
         Task waiting;
-        using (MappingTable table = Open())
+        using (var table = Open())
         {
-            Task added = table.AddAsync(_a, 1);
+            var added = table.AddAsync(_a, 1);
             await table.LetGoAsync();
             // What came before was written before.
             Assert.True(added.IsCompletedSuccessfully);
@@ -108,23 +108,23 @@ public sealed class MappingTableTests : IDisposable
     [Fact]
     public async Task Changes_survive_a_restart_in_their_order()
     {
-        using (MappingTable table = Open())
+        using (var table = Open())
         {
             await table.AddAsync(_a, 1);
             await Task.WhenAll(table.AddAsync(_b, 2), table.RemoveAsync(_a), table.AddAsync(_b, 3));
         }
-        using MappingTable again = Open();
-        Mapping mapping = Assert.Single(again.Snapshot.All);
+        using var again = Open();
+        var mapping = Assert.Single(again.Snapshot.All);
         Assert.Equal(("b.com", 3), (mapping.Domain.ToString(), mapping.Port));
     }
 
     [Fact]
     public async Task A_message_repeated_within_the_second_is_fine_and_costs_no_line()
     {
-        using MappingTable table = Open();
+        using var table = Open();
         await table.AddAsync(_a, 1);
-        Mapping made = table.Snapshot.Find(_a)!;
-        string content = Content;
+        var made = table.Snapshot.Find(_a)!;
+        var content = Content;
         await table.AddAsync(_a, 1);
         await table.RemoveAsync(_b);
         Assert.Same(made, table.Snapshot.Find(_a));
@@ -136,7 +136,7 @@ public sealed class MappingTableTests : IDisposable
     [InlineData(2)]
     public async Task Mapping_again_later_makes_the_mapping_anew(int port)
     {
-        using MappingTable table = Open();
+        using var table = Open();
         await table.AddAsync(_a, 1);
         _clock.Advance(TimeSpan.FromMinutes(1));
         await table.AddAsync(_a, port);
@@ -146,17 +146,17 @@ public sealed class MappingTableTests : IDisposable
     [Fact]
     public async Task A_disk_that_fails_halfway_refuses_the_change_and_leaves_the_file_as_it_was()
     {
-        bool isFull = false;
-        using MappingTable table = Open((file, bytes, offset) =>
+        var isFull = false;
+        using var table = Open((file, bytes, offset) =>
         {
             Write(file, isFull ? bytes[..10] : bytes, offset);
             if (isFull) throw new IOException("No space left on device");
         });
         await table.AddAsync(_a, 1);
-        string content = Content;
-        MappingSnapshot snapshot = table.Snapshot;
+        var content = Content;
+        var snapshot = table.Snapshot;
         isFull = true;
-        IOException failure = await Assert.ThrowsAsync<IOException>(() => table.AddAsync(_b, 2));
+        var failure = await Assert.ThrowsAsync<IOException>(() => table.AddAsync(_b, 2));
         Assert.Contains("No space left", failure.Message, StringComparison.Ordinal);
         Assert.Equal(content, Content);
         Assert.Same(snapshot, table.Snapshot);
@@ -169,8 +169,8 @@ public sealed class MappingTableTests : IDisposable
     [Fact]
     public async Task A_file_that_cannot_be_cut_back_is_written_anew_before_the_next_change()
     {
-        bool isBroken = false;
-        using MappingTable table = Open((file, bytes, offset) =>
+        var isBroken = false;
+        using var table = Open((file, bytes, offset) =>
         {
             Write(file, isBroken ? bytes[..10] : bytes, offset);
             if (!isBroken) return;
@@ -190,9 +190,9 @@ public sealed class MappingTableTests : IDisposable
     [Fact]
     public async Task The_file_is_compacted_now_and_then_and_loses_nothing()
     {
-        using MappingTable table = Open();
+        using var table = Open();
         await table.AddAsync(_b, 7);
-        int changes = 0;
+        var changes = 0;
         do
         {
             await table.AddAsync(_a, 1 + (++changes % 60_000));
@@ -206,12 +206,12 @@ public sealed class MappingTableTests : IDisposable
     [Fact]
     public async Task What_waits_is_stored_before_the_table_closes()
     {
-        MappingTable table = Open();
+        var table = Open();
         Task[] adding = [.. Names(500).Select(name => table.AddAsync(name, 2))];
         table.Dispose();
         await Task.WhenAll(adding);
         await Assert.ThrowsAsync<IOException>(() => table.AddAsync(_a, 1));
-        using MappingTable again = Open();
+        using var again = Open();
         Assert.Equal(500, again.Snapshot.Count);
     }
 
@@ -235,8 +235,8 @@ public sealed class MappingTableTests : IDisposable
 
     private void AssertReloadsAs(params string[] mappings)
     {
-        using FileStream stream = File.OpenRead(_folder["mappings"]);
-        MappingFileReader reader = MappingFileReader.Read(stream);
+        using var stream = File.OpenRead(_folder["mappings"]);
+        var reader = MappingFileReader.Read(stream);
         Assert.False(reader.IsDamaged);
         Assert.Equal(0, reader.TornLength);
         Assert.Equal(mappings, reader.Mappings.Select(mapping => $"{mapping.Domain} {mapping.Port}").Order());

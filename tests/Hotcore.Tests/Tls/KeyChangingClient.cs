@@ -19,7 +19,7 @@ internal sealed partial class KeyChangingClient : IDisposable
     {
         _socket = socket;
         _ssl = SSL_new(_context);
-        nint name = Marshal.StringToCoTaskMemUTF8(serverName);
+        var name = Marshal.StringToCoTaskMemUTF8(serverName);
         SSL_ctrl(_ssl, SetServerName, 0, name);
         Marshal.FreeCoTaskMem(name);
         Check(SSL_set_fd(_ssl, (int)socket.Handle));
@@ -35,7 +35,7 @@ internal sealed partial class KeyChangingClient : IDisposable
 
     public void Send(string text)
     {
-        byte[] bytes = Encoding.ASCII.GetBytes(text);
+        var bytes = Encoding.ASCII.GetBytes(text);
         Check(SSL_write(_ssl, bytes, bytes.Length));
     }
 

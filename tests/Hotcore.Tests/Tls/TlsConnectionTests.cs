@@ -19,18 +19,18 @@ public sealed class TlsConnectionTests : IDisposable
     [Fact]
     public async Task A_certificate_that_is_missing_after_the_news_of_it_is_not_waited_for_again()
     {
-        int asked = 0;
+        var asked = 0;
         // Says for ever that it comes, as far as this test can see; and that there is news, at once.
         var context = new TlsContext(
             (_, _) => ++asked < 1000 ? ServerNameChoice.Wait : ServerNameChoice.Unknown,
             (_, whenSettled) => whenSettled(),
             TimeProvider.System);
-        (TlsConnection connection, Socket peer) = Connect(context);
-        Task<bool> handshake = _loop.Start(() => connection.HandshakeAsync(10_000, 10_000));
+        (var connection, var peer) = Connect(context);
+        var handshake = _loop.Start(() => connection.HandshakeAsync(10_000, 10_000));
 
         await using (var client = new SslStream(new NetworkStream(peer, ownsSocket: true)))
         {
-            AuthenticationException refused = await Assert.ThrowsAsync<AuthenticationException>(
+            var refused = await Assert.ThrowsAsync<AuthenticationException>(
                 () => client.AuthenticateAsClientAsync("a.com"));
             Assert.Contains("unrecognized name", refused.ToString(), StringComparison.Ordinal);
         }
@@ -43,10 +43,10 @@ public sealed class TlsConnectionTests : IDisposable
     [Fact]
     public async Task A_client_may_change_its_keys()
     {
-        (TlsConnection connection, KeyChangingClient client) = await ShakeHandsAsync();
+        (var connection, var client) = await ShakeHandsAsync();
         using (client)
         {
-            for (int change = 0; change < 200; change++) client.ChangeKeys();
+            for (var change = 0; change < 200; change++) client.ChangeKeys();
             client.Send("hello");
             Assert.Equal("hello", await _loop.Start(() => ReceiveAsync(connection)).WaitAsync(RunningLoop.Limit));
         }
@@ -56,14 +56,14 @@ public sealed class TlsConnectionTests : IDisposable
     [Fact]
     public async Task A_client_that_changes_its_keys_without_end_is_cut_off()
     {
-        (TlsConnection connection, KeyChangingClient client) = await ShakeHandsAsync();
+        (var connection, var client) = await ShakeHandsAsync();
         using (client)
         {
-            Task<string> received = _loop.Start(() => ReceiveAsync(connection));
+            var received = _loop.Start(() => ReceiveAsync(connection));
             // More than the buffers of both ends hold, so that the client notices.
             Assert.Throws<IOException>(() =>
             {
-                for (int change = 0; change < 1_000_000; change++) client.ChangeKeys();
+                for (var change = 0; change < 1_000_000; change++) client.ChangeKeys();
             });
             Assert.Equal("failed", await received.WaitAsync(RunningLoop.Limit));
         }
@@ -71,12 +71,12 @@ public sealed class TlsConnectionTests : IDisposable
 
     private async Task<(TlsConnection Connection, KeyChangingClient Client)> ShakeHandsAsync()
     {
-        Assert.True(DomainName.TryParse("a.com", out DomainName domain, out _));
-        StoredCertificate made = new TestAuthority().Make(domain, DateTimeOffset.UtcNow.AddDays(-1), TimeSpan.FromDays(9));
+        Assert.True(DomainName.TryParse("a.com", out var domain, out _));
+        var made = new TestAuthority().Make(domain, DateTimeOffset.UtcNow.AddDays(-1), TimeSpan.FromDays(9));
         var certificate = new TlsCertificate(made.ChainDer, made.KeyPkcs8);
         var context = new TlsContext((_, _) => ServerNameChoice.Of(certificate), (_, _) => { }, TimeProvider.System);
-        (TlsConnection connection, Socket peer) = Connect(context);
-        Task<bool> handshake = _loop.Start(() => connection.HandshakeAsync(60_000, 60_000));
+        (var connection, var peer) = Connect(context);
+        var handshake = _loop.Start(() => connection.HandshakeAsync(60_000, 60_000));
         var client = new KeyChangingClient(peer, "a.com");
         Assert.True(await handshake.WaitAsync(RunningLoop.Limit));
         return (connection, client);
@@ -85,10 +85,10 @@ public sealed class TlsConnectionTests : IDisposable
     /// <summary>What comes first; a connection that fails is closed.</summary>
     private static async LoopTask<string> ReceiveAsync(TlsConnection connection)
     {
-        byte[] buffer = new byte[100];
+        var buffer = new byte[100];
         while (true)
         {
-            int received = connection.TryReceive(buffer);
+            var received = connection.TryReceive(buffer);
             if (received > 0) return Encoding.ASCII.GetString(buffer, 0, received);
             if (received == Connection.WouldBlock && await connection.Readable.WaitAsync(60_000) == WaitResult.Ready) continue;
             connection.Close();
@@ -101,8 +101,8 @@ public sealed class TlsConnectionTests : IDisposable
         using var listener = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
         listener.Bind(new IPEndPoint(IPAddress.Loopback, 0));
         listener.Listen();
-        int port = ((IPEndPoint)listener.LocalEndPoint!).Port;
-        TlsConnection connection = _loop.Ask(() => new TlsConnection(
+        var port = ((IPEndPoint)listener.LocalEndPoint!).Port;
+        var connection = _loop.Ask(() => new TlsConnection(
             _loop.Events, TcpConnector.ConnectToLoopback(port, overIPv6: false, out _), context));
         return (connection, listener.Accept());
     }

@@ -18,7 +18,7 @@ internal sealed class AccountFile
     {
         _clock = clock;
         _log = log;
-        string hash = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(directory.AbsoluteUri)));
+        var hash = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(directory.AbsoluteUri)));
         // No domain has an underscore, so that no certificate has this name.
         Path = System.IO.Path.Combine(folder, $"account_{hash[..16]}.pem");
     }
@@ -32,7 +32,7 @@ internal sealed class AccountFile
     {
         if (File.Exists(Path))
         {
-            string text = File.ReadAllText(Path);
+            var text = File.ReadAllText(Path);
             try
             {
                 return (ReadKey(text), ReadUrl(text));
@@ -40,11 +40,11 @@ internal sealed class AccountFile
             catch (Exception failure) when (failure is CryptographicException or ArgumentException
                 or NotSupportedException)
             {
-                string aside = DurableFile.SetAside(Path, _clock.GetUtcNow());
+                var aside = DurableFile.SetAside(Path, _clock.GetUtcNow());
                 _log($"the account key for the CA is damaged ({failure.Message}): kept as {aside}, a new one is made");
             }
         }
-        AccountKey key = AccountKey.Create();
+        var key = AccountKey.Create();
         Save(key, null);
         return (key, null);
     }
@@ -52,13 +52,13 @@ internal sealed class AccountFile
     /// <exception cref="IOException">The disk refuses.</exception>
     public void Save(AccountKey key, string? url)
     {
-        string line = url is null ? "" : UrlLabel + url + "\n";
+        var line = url is null ? "" : UrlLabel + url + "\n";
         DurableFile.Write(Path, Encoding.UTF8.GetBytes(line + key.ExportPem() + "\n"));
     }
 
     private static AccountKey ReadKey(string text)
     {
-        ECDsa key = ECDsa.Create();
+        var key = ECDsa.Create();
         try
         {
             key.ImportFromPem(text);
@@ -73,9 +73,9 @@ internal sealed class AccountFile
 
     private static string? ReadUrl(string text)
     {
-        string first = text.Split('\n', 2)[0].Trim();
+        var first = text.Split('\n', 2)[0].Trim();
         if (!first.StartsWith(UrlLabel, StringComparison.Ordinal)) return null;
-        string url = first[UrlLabel.Length..];
+        var url = first[UrlLabel.Length..];
         return Uri.TryCreate(url, UriKind.Absolute, out _) ? url : null;
     }
 }

@@ -16,12 +16,12 @@ internal sealed class AccountKey : IDisposable
     public AccountKey(ECDsa key)
     {
         _key = key;
-        ECParameters parameters = key.ExportParameters(includePrivateParameters: false);
+        var parameters = key.ExportParameters(includePrivateParameters: false);
         if (parameters.Curve.Oid?.Value != "1.2.840.10045.3.1.7")
             throw new CryptographicException("it is not on the curve P-256");
         Jwk = new AccountJwk(
             "P-256", "EC", Base64Url.EncodeToString(parameters.Q.X), Base64Url.EncodeToString(parameters.Q.Y));
-        byte[] canonical = JsonSerializer.SerializeToUtf8Bytes(Jwk, AcmeJson.Default.AccountJwk);
+        var canonical = JsonSerializer.SerializeToUtf8Bytes(Jwk, AcmeJson.Default.AccountJwk);
         Thumbprint = Base64Url.EncodeToString(SHA256.HashData(canonical));
     }
 
@@ -45,10 +45,10 @@ internal sealed class AccountKey : IDisposable
     public byte[] Sign(string url, string nonce, string? account, ReadOnlySpan<byte> payload)
     {
         var header = new SignatureHeader("ES256", nonce, url, account is null ? Jwk : null, account);
-        byte[] headerJson = JsonSerializer.SerializeToUtf8Bytes(header, AcmeJson.Default.SignatureHeader);
-        string protectedPart = Base64Url.EncodeToString(headerJson);
-        string payloadPart = Base64Url.EncodeToString(payload);
-        byte[] signed = Encoding.ASCII.GetBytes($"{protectedPart}.{payloadPart}");
+        var headerJson = JsonSerializer.SerializeToUtf8Bytes(header, AcmeJson.Default.SignatureHeader);
+        var protectedPart = Base64Url.EncodeToString(headerJson);
+        var payloadPart = Base64Url.EncodeToString(payload);
+        var signed = Encoding.ASCII.GetBytes($"{protectedPart}.{payloadPart}");
         byte[] signature;
         lock (_signing) signature = _key.SignData(signed, HashAlgorithmName.SHA256);
         var request = new SignedRequest(protectedPart, payloadPart, Base64Url.EncodeToString(signature));

@@ -46,7 +46,7 @@ internal sealed class AcmeAccount : IDisposable
         await _settingUp.WaitAsync(cancellation).ConfigureAwait(false);
         try
         {
-            AcmeDirectory directory = await FetchDirectoryAsync(cancellation).ConfigureAwait(false);
+            var directory = await FetchDirectoryAsync(cancellation).ConfigureAwait(false);
             if (_key is null) (_key, _url) = _file.LoadOrCreate();
             if (_url is null) await RegisterAsync(directory, _key, domain, cancellation).ConfigureAwait(false);
             return directory;
@@ -85,8 +85,8 @@ internal sealed class AcmeAccount : IDisposable
         string? url, ReadOnlyMemory<byte> payload, DomainName domain, CancellationToken cancellation)
     {
         if (url is null) throw new AcmeFailure("the CA left out a URL that it has to give");
-        string? account = _url;
-        AcmeAnswer answer = await SendAsync(url, account, payload, cancellation).ConfigureAwait(false);
+        var account = _url;
+        var answer = await SendAsync(url, account, payload, cancellation).ConfigureAwait(false);
         if (Problem.TypeOf(answer.ReadProblem()) == "accountDoesNotExist")
         {
             _log("the CA has forgotten this hotcore's account: it is made anew");
@@ -108,10 +108,10 @@ internal sealed class AcmeAccount : IDisposable
     private async Task RegisterAsync(
         AcmeDirectory directory, AccountKey key, DomainName domain, CancellationToken cancellation)
     {
-        byte[] payload = JsonSerializer.SerializeToUtf8Bytes(new AccountRequest(true), AcmeJson.Default.AccountRequest);
-        AcmeAnswer answer = await SendAsync(directory.NewAccount, null, payload, cancellation).ConfigureAwait(false);
+        var payload = JsonSerializer.SerializeToUtf8Bytes(new AccountRequest(true), AcmeJson.Default.AccountRequest);
+        var answer = await SendAsync(directory.NewAccount, null, payload, cancellation).ConfigureAwait(false);
         if (!answer.IsSuccess) throw Refusal(answer, domain, isForAccount: true);
-        string url = answer.Location ?? throw new AcmeFailure("the CA made an account and did not say where it is");
+        var url = answer.Location ?? throw new AcmeFailure("the CA made an account and did not say where it is");
         _file.Save(key, url);
         _url = url;
         _log($"the account at the CA is {Problem.Tidy(url)}");
@@ -119,10 +119,10 @@ internal sealed class AcmeAccount : IDisposable
 
     private async Task<AcmeDirectory> FetchDirectoryAsync(CancellationToken cancellation)
     {
-        DateTimeOffset now = _clock.GetUtcNow();
-        bool isFresh = _directoryFetchedAt <= now && now < _directoryFetchedAt + DirectoryLifetime;
+        var now = _clock.GetUtcNow();
+        var isFresh = _directoryFetchedAt <= now && now < _directoryFetchedAt + DirectoryLifetime;
         if (_directory is not null && isFresh) return _directory;
-        Uri url = _settings.Directory;
+        var url = _settings.Directory;
         _directory = await AcmeDirectory.FetchAsync(_connection, url, cancellation).ConfigureAwait(false);
         _directoryFetchedAt = now;
         return _directory;
@@ -132,12 +132,12 @@ internal sealed class AcmeAccount : IDisposable
         string url, string? account, ReadOnlyMemory<byte> payload, CancellationToken cancellation)
     {
         string? nonce = null;
-        for (int tries = 1; ; tries++)
+        for (var tries = 1; ; tries++)
         {
             nonce ??= await TakeNonceAsync(cancellation).ConfigureAwait(false);
-            byte[] signed = Key.Sign(url, nonce, account, payload.Span);
-            AcmeAnswer answer = await _connection.PostAsync(url, signed, cancellation).ConfigureAwait(false);
-            bool isNonceBad = !answer.IsSuccess && Problem.TypeOf(answer.ReadProblem()) == "badNonce";
+            var signed = Key.Sign(url, nonce, account, payload.Span);
+            var answer = await _connection.PostAsync(url, signed, cancellation).ConfigureAwait(false);
+            var isNonceBad = !answer.IsSuccess && Problem.TypeOf(answer.ReadProblem()) == "badNonce";
             if (!isNonceBad || tries == MaxTries)
             {
                 KeepNonce(answer);
@@ -150,8 +150,8 @@ internal sealed class AcmeAccount : IDisposable
 
     private async Task<string> TakeNonceAsync(CancellationToken cancellation)
     {
-        if (_nonces.TryPop(out string? spare)) return spare;
-        AcmeAnswer answer = await _connection.HeadAsync(_directory!.NewNonce, cancellation).ConfigureAwait(false);
+        if (_nonces.TryPop(out var spare)) return spare;
+        var answer = await _connection.HeadAsync(_directory!.NewNonce, cancellation).ConfigureAwait(false);
         if (answer is { IsSuccess: true, Nonce: { } nonce }) return nonce;
         throw new AcmeFailure($"the CA gives no nonce ({answer.Describe()})")
         {
@@ -167,10 +167,10 @@ internal sealed class AcmeAccount : IDisposable
 
     private static AcmeFailure Refusal(AcmeAnswer answer, DomainName domain, bool isForAccount)
     {
-        ProblemDocument? problem = answer.ReadProblem();
-        string type = Problem.TypeOf(problem);
-        bool isLimited = type == "rateLimited" && (isForAccount || Problem.IsOfAccount(problem, domain));
-        string words = problem is null
+        var problem = answer.ReadProblem();
+        var type = Problem.TypeOf(problem);
+        var isLimited = type == "rateLimited" && (isForAccount || Problem.IsOfAccount(problem, domain));
+        var words = problem is null
             ? $"the CA answered with {answer.Describe()}"
             : Problem.Explain(problem, domain, byTls: false);
         return new AcmeFailure(words)

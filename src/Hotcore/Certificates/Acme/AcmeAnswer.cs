@@ -28,7 +28,7 @@ internal sealed record AcmeAnswer(
         }
         catch (JsonException failure)
         {
-            string why = Problem.Tidy(failure.Message);
+            var why = Problem.Tidy(failure.Message);
             throw Failure($"the CA answered {what} with JSON that cannot be read: {why}", failure);
         }
     }

@@ -30,8 +30,8 @@ internal sealed class AcmeClient : IDisposable
     /// <exception cref="AcmeFailure">Why there is none.</exception>
     public async Task<Issuance> IssueAsync(IssuanceRequest request, CancellationToken cancellation)
     {
-        ChallengeKind first = request.PrefersTls ? ChallengeKind.Tls : ChallengeKind.Http;
-        ChallengeKind second = request.PrefersTls ? ChallengeKind.Http : ChallengeKind.Tls;
+        var first = request.PrefersTls ? ChallengeKind.Tls : ChallengeKind.Http;
+        var second = request.PrefersTls ? ChallengeKind.Http : ChallengeKind.Tls;
         try
         {
             return await IssueAsync(request, first, cancellation).ConfigureAwait(false);
@@ -46,17 +46,17 @@ internal sealed class AcmeClient : IDisposable
     /// <exception cref="AcmeFailure">It cannot be asked, or answers something else.</exception>
     public async Task<RenewalWindow?> FetchWindowAsync(string certificateId, CancellationToken cancellation)
     {
-        AcmeAnswer? answer = await _account.GetRenewalInfoAsync(certificateId, cancellation).ConfigureAwait(false);
+        var answer = await _account.GetRenewalInfoAsync(certificateId, cancellation).ConfigureAwait(false);
         if (answer is null) return null;
         if (!answer.IsSuccess)
         {
-            string words = $"the CA has no renewal information ({answer.Describe()})";
+            var words = $"the CA has no renewal information ({answer.Describe()})";
             throw new AcmeFailure(words) { RetryAfter = answer.RetryAfter };
         }
-        RenewalInfoDocument document = answer.Read(AcmeJson.Default.RenewalInfoDocument, "for renewal information");
+        var document = answer.Read(AcmeJson.Default.RenewalInfoDocument, "for renewal information");
         if (document.SuggestedWindow is not { } window || window.Start >= window.End)
             throw new AcmeFailure("the CA's renewal information has no window that could be used");
-        string? why = document.ExplanationUrl is null ? null : Problem.Tidy(document.ExplanationUrl);
+        var why = document.ExplanationUrl is null ? null : Problem.Tidy(document.ExplanationUrl);
         return new RenewalWindow(window.Start, window.End, answer.RetryAfter, why);
     }
 
@@ -71,8 +71,8 @@ internal sealed class AcmeClient : IDisposable
         }
         catch (AcmeFailure second)
         {
-            bool isSame = second.Message == first.Message;
-            string words = isSame ? first.Message : $"{first.Message}; and then {second.Message}";
+            var isSame = second.Message == first.Message;
+            var words = isSame ? first.Message : $"{first.Message}; and then {second.Message}";
             throw new AcmeFailure(words, second)
             {
                 Problem = second.Problem,
@@ -100,10 +100,10 @@ internal sealed class AcmeClient : IDisposable
     private async Task<Issuance> OrderAsync(
         IssuanceRequest request, ChallengeKind kind, CancellationToken cancellation)
     {
-        AcmeDirectory directory = await _account.OpenAsync(request.Domain, cancellation).ConfigureAwait(false);
+        var directory = await _account.OpenAsync(request.Domain, cancellation).ConfigureAwait(false);
         var order = new CertificateOrder(_account, _settings, _boards, _clock, request.Domain, kind);
-        string? replaces = directory.RenewalInfo is null ? null : request.Replaces;
-        StoredCertificate certificate =
+        var replaces = directory.RenewalInfo is null ? null : request.Replaces;
+        var certificate =
             await order.ObtainAsync(directory, replaces, cancellation).ConfigureAwait(false);
         return new Issuance(certificate, kind);
     }

@@ -57,7 +57,7 @@ internal sealed class AcmeConnection : IDisposable
     public void Dispose()
     {
         _client.Dispose();
-        foreach (X509Certificate2 root in _extraRoots) root.Dispose();
+        foreach (var root in _extraRoots) root.Dispose();
     }
 
     /// <exception cref="AcmeFailure">No answer, or one too large.</exception>
@@ -73,7 +73,7 @@ internal sealed class AcmeConnection : IDisposable
         try
         {
             // Reads the whole body, and gives up beyond the bound.
-            using HttpResponseMessage response = await _client.SendAsync(request, cancellation).ConfigureAwait(false);
+            using var response = await _client.SendAsync(request, cancellation).ConfigureAwait(false);
             return await TakeInAsync(response, cancellation).ConfigureAwait(false);
         }
         catch (Exception failure) when (failure is HttpRequestException or IOException)
@@ -89,23 +89,23 @@ internal sealed class AcmeConnection : IDisposable
 
     private async Task<AcmeAnswer> TakeInAsync(HttpResponseMessage response, CancellationToken cancellation)
     {
-        int status = (int)response.StatusCode;
-        string? location = Field(response, "Location");
+        var status = (int)response.StatusCode;
+        var location = Field(response, "Location");
         if (status is >= 300 and <= 399)
             throw new AcmeFailure($"the CA redirects to {Problem.Tidy(location ?? "nowhere")}, which a CA does not do: "
                 + "check the URL of its directory");
-        byte[] body = await response.Content.ReadAsByteArrayAsync(cancellation).ConfigureAwait(false);
-        string contentType = response.Content.Headers.ContentType?.MediaType?.ToLowerInvariant() ?? "";
-        TimeSpan? retryAfter = RetryAfter.Parse(Field(response, "Retry-After"), _clock.GetUtcNow());
+        var body = await response.Content.ReadAsByteArrayAsync(cancellation).ConfigureAwait(false);
+        var contentType = response.Content.Headers.ContentType?.MediaType?.ToLowerInvariant() ?? "";
+        var retryAfter = RetryAfter.Parse(Field(response, "Retry-After"), _clock.GetUtcNow());
         return new AcmeAnswer(status, contentType, body, location, Field(response, "Replay-Nonce"), retryAfter);
     }
 
     private static string? Field(HttpResponseMessage response, string name) =>
-        response.Headers.NonValidated.TryGetValues(name, out HeaderStringValues values) ? values.First() : null;
+        response.Headers.NonValidated.TryGetValues(name, out var values) ? values.First() : null;
 
     private static Uri ReadUrl(string url)
     {
-        bool isUsable = Uri.TryCreate(url, UriKind.Absolute, out Uri? parsed) && parsed.Scheme is "http" or "https";
+        var isUsable = Uri.TryCreate(url, UriKind.Absolute, out var parsed) && parsed.Scheme is "http" or "https";
         return isUsable ? parsed! : throw new AcmeFailure($"the CA names a URL that is none: {Problem.Tidy(url)}");
     }
 

@@ -7,17 +7,17 @@ internal sealed record AcmeDirectory(string NewNonce, string NewAccount, string 
     public static async Task<AcmeDirectory> FetchAsync(
         AcmeConnection connection, Uri url, CancellationToken cancellation)
     {
-        AcmeAnswer answer = await connection.GetAsync(url.AbsoluteUri, cancellation).ConfigureAwait(false);
+        var answer = await connection.GetAsync(url.AbsoluteUri, cancellation).ConfigureAwait(false);
         if (!answer.IsSuccess)
         {
-            string why = Problem.Tidy(answer.ReadProblem()?.Detail ?? answer.Describe());
+            var why = Problem.Tidy(answer.ReadProblem()?.Detail ?? answer.Describe());
             throw new AcmeFailure($"the CA's directory {url} cannot be had: {why}")
             {
                 RetryAfter = answer.RetryAfter,
                 ConcernsAllDomains = answer.RetryAfter is not null,
             };
         }
-        DirectoryDocument document = answer.Read(AcmeJson.Default.DirectoryDocument, "for its directory");
+        var document = answer.Read(AcmeJson.Default.DirectoryDocument, "for its directory");
         if (document is not { NewNonce: { } nonce, NewAccount: { } account, NewOrder: { } order })
             throw new AcmeFailure($"{url} is not the directory of a CA: check the URL");
         return new AcmeDirectory(nonce, account, order, document.RenewalInfo);

@@ -36,10 +36,10 @@ internal sealed class CertificateOrder(
     public async Task<StoredCertificate> ObtainAsync(
         AcmeDirectory directory, string? replaces, CancellationToken cancellation)
     {
-        AcmeAnswer made = await OrderAsync(directory, replaces, cancellation).ConfigureAwait(false);
-        string url = made.Location ?? throw new AcmeFailure("the CA took an order and did not say where it is");
-        OrderDocument order = made.Read(AcmeJson.Default.OrderDocument, "an order");
-        foreach (string? authorization in order.Authorizations ?? [])
+        var made = await OrderAsync(directory, replaces, cancellation).ConfigureAwait(false);
+        var url = made.Location ?? throw new AcmeFailure("the CA took an order and did not say where it is");
+        var order = made.Read(AcmeJson.Default.OrderDocument, "an order");
+        foreach (var authorization in order.Authorizations ?? [])
         {
             await ProveAsync(authorization, cancellation).ConfigureAwait(false);
         }
@@ -53,7 +53,7 @@ internal sealed class CertificateOrder(
     private async Task<AcmeAnswer> OrderAsync(AcmeDirectory directory, string? replaces, CancellationToken cancellation)
     {
         var request = new OrderRequest([new IdentifierDocument("dns", domain.ToString())], replaces);
-        byte[] payload = JsonSerializer.SerializeToUtf8Bytes(request, AcmeJson.Default.OrderRequest);
+        var payload = JsonSerializer.SerializeToUtf8Bytes(request, AcmeJson.Default.OrderRequest);
         try
         {
             return await account.PostAsync(directory.NewOrder, payload, domain, cancellation).ConfigureAwait(false);
@@ -68,17 +68,17 @@ internal sealed class CertificateOrder(
 
     private async Task ProveAsync(string? url, CancellationToken cancellation)
     {
-        AuthorizationDocument authorization = await ReadAuthorizationAsync(url, cancellation).ConfigureAwait(false);
+        var authorization = await ReadAuthorizationAsync(url, cancellation).ConfigureAwait(false);
         if (authorization.Status == "valid") return;
-        ChallengeDocument challenge = Pick(authorization);
-        string token = challenge.Token!;
-        string keyAuthorization = account.Key.AuthorizeKey(token);
+        var challenge = Pick(authorization);
+        var token = challenge.Token!;
+        var keyAuthorization = account.Key.AuthorizeKey(token);
         boards.Put(domain, kind, token, keyAuthorization);
-        Task<string?> look = Task.FromResult<string?>(null);
+        var look = Task.FromResult<string?>(null);
         if (kind == ChallengeKind.Http) look = boards.Look(domain, token, keyAuthorization);
         try
         {
-            byte[] ready = "{}"u8.ToArray();
+            var ready = "{}"u8.ToArray();
             await account.PostAsync(challenge.Url, ready, domain, cancellation).ConfigureAwait(false);
             await AwaitValidityAsync(url, look, cancellation).ConfigureAwait(false);
         }
@@ -90,26 +90,26 @@ internal sealed class CertificateOrder(
 
     private ChallengeDocument Pick(AuthorizationDocument authorization)
     {
-        string name = kind == ChallengeKind.Http ? "http-01" : "tls-alpn-01";
-        ChallengeDocument? challenge = authorization.Challenges?.FirstOrDefault(offered => offered?.Type == name);
+        var name = kind == ChallengeKind.Http ? "http-01" : "tls-alpn-01";
+        var challenge = authorization.Challenges?.FirstOrDefault(offered => offered?.Type == name);
         if (challenge is null)
             throw new AcmeFailure($"the CA offers no {name} for {domain}") { MayPassOtherwise = true };
-        bool isToken = challenge.Token is { Length: > 0 and <= 256 } token
+        var isToken = challenge.Token is { Length: > 0 and <= 256 } token
             && !token.AsSpan().ContainsAnyExcept(TokenCharacters);
         return isToken ? challenge : throw new AcmeFailure($"the CA's token for {domain} is none");
     }
 
     private async Task AwaitValidityAsync(string? url, Task<string?> look, CancellationToken cancellation)
     {
-        AuthorizationDocument authorization = await PollAsync(
+        var authorization = await PollAsync(
             () => account.FetchAsync(url, domain, cancellation),
             answer => answer.Read(AcmeJson.Default.AuthorizationDocument, "an authorization"),
             document => document.Status == "pending",
             cancellation).ConfigureAwait(false);
         if (authorization.Status == "valid") return;
-        ProblemDocument? problem = authorization.Challenges?.FirstOrDefault(tried => tried?.Error is not null)?.Error;
-        string words = Problem.Explain(problem, domain, byTls: kind == ChallengeKind.Tls);
-        string? hint = await look.ConfigureAwait(false);
+        var problem = authorization.Challenges?.FirstOrDefault(tried => tried?.Error is not null)?.Error;
+        var words = Problem.Explain(problem, domain, byTls: kind == ChallengeKind.Tls);
+        var hint = await look.ConfigureAwait(false);
         throw new AcmeFailure(hint is null ? words : $"{words}. From here, {hint}")
         {
             Problem = Problem.TypeOf(problem),
@@ -124,18 +124,18 @@ internal sealed class CertificateOrder(
         names.AddDnsName(domain.ToString());
         csr.CertificateExtensions.Add(names.Build());
         var request = new FinalizeRequest(Base64Url.EncodeToString(csr.CreateSigningRequest()));
-        byte[] payload = JsonSerializer.SerializeToUtf8Bytes(request, AcmeJson.Default.FinalizeRequest);
+        var payload = JsonSerializer.SerializeToUtf8Bytes(request, AcmeJson.Default.FinalizeRequest);
         await account.PostAsync(order.Finalize, payload, domain, cancellation).ConfigureAwait(false);
     }
 
     private async Task<StoredCertificate> DownloadAsync(string? url, ECDsa key, CancellationToken cancellation)
     {
-        AcmeAnswer answer = await account.FetchAsync(url, domain, cancellation).ConfigureAwait(false);
+        var answer = await account.FetchAsync(url, domain, cancellation).ConfigureAwait(false);
         if (answer.ContentType != "application/pem-certificate-chain")
             throw new AcmeFailure($"the CA sent {answer.Describe()} where a certificate was due");
-        byte[] pem = Encoding.UTF8.GetBytes(
+        var pem = Encoding.UTF8.GetBytes(
             $"{Encoding.UTF8.GetString(answer.Body).Trim()}\n{key.ExportPkcs8PrivateKeyPem()}\n");
-        if (!StoredCertificate.TryParse(pem, domain, out StoredCertificate? certificate, out string error))
+        if (!StoredCertificate.TryParse(pem, domain, out var certificate, out var error))
             throw new AcmeFailure($"the CA's certificate for {domain} cannot be used: {error}");
         if (certificate!.IsExpired(clock.GetUtcNow()))
             throw new AcmeFailure($"the CA's certificate for {domain} has expired already: check this machine's clock");
@@ -144,20 +144,20 @@ internal sealed class CertificateOrder(
 
     private async Task<AuthorizationDocument> ReadAuthorizationAsync(string? url, CancellationToken cancellation)
     {
-        AcmeAnswer answer = await account.FetchAsync(url, domain, cancellation).ConfigureAwait(false);
+        var answer = await account.FetchAsync(url, domain, cancellation).ConfigureAwait(false);
         return answer.Read(AcmeJson.Default.AuthorizationDocument, "an authorization");
     }
 
     private async Task<OrderDocument> PollOrderAsync(string url, string waiting, CancellationToken cancellation)
     {
-        OrderDocument order = await PollAsync(
+        var order = await PollAsync(
             () => account.FetchAsync(url, domain, cancellation),
             answer => answer.Read(AcmeJson.Default.OrderDocument, "an order"),
             // An order that was just finalized may still call itself ready for a moment.
             document => document.Status == waiting || (waiting == "processing" && document.Status == "ready"),
             cancellation).ConfigureAwait(false);
         if (order.Status is "ready" or "processing" or "valid") return order;
-        string words = Problem.Explain(order.Error, domain, byTls: kind == ChallengeKind.Tls);
+        var words = Problem.Explain(order.Error, domain, byTls: kind == ChallengeKind.Tls);
         throw new AcmeFailure($"the order for {domain} failed: {words}")
         {
             Problem = Problem.TypeOf(order.Error),
@@ -168,13 +168,13 @@ internal sealed class CertificateOrder(
     private async Task<T> PollAsync<T>(
         Func<Task<AcmeAnswer>> ask, Func<AcmeAnswer, T> read, Predicate<T> isWaiting, CancellationToken cancellation)
     {
-        TimeSpan interval = settings.PollInterval;
+        var interval = settings.PollInterval;
         while (true)
         {
-            AcmeAnswer answer = await ask().ConfigureAwait(false);
-            T document = read(answer);
+            var answer = await ask().ConfigureAwait(false);
+            var document = read(answer);
             if (!isWaiting(document)) return document;
-            TimeSpan wait = answer.RetryAfter ?? interval;
+            var wait = answer.RetryAfter ?? interval;
             if (wait < settings.PollInterval) wait = settings.PollInterval;
             if (clock.GetUtcNow() + wait > _deadline)
                 throw settings.OutOfPatience(domain);

@@ -27,7 +27,7 @@ internal static class DomainLook
         {
             await Dns.GetHostAddressesAsync(domain.ToString(), patience.Token).ConfigureAwait(false);
             var url = new Uri($"http://{domain}:{port}{HttpChallenges.PathPrefix}{token}");
-            byte[] answer = await FetchAsync(url, patience.Token).ConfigureAwait(false);
+            var answer = await FetchAsync(url, patience.Token).ConfigureAwait(false);
             return answer.AsSpan().SequenceEqual(Encoding.ASCII.GetBytes(keyAuthorization)) ? null : Elsewhere(domain);
         }
         catch (SocketException)
@@ -36,7 +36,7 @@ internal static class DomainLook
         }
         catch (HttpRequestException failure)
         {
-            bool isAnswered = failure.HttpRequestError
+            var isAnswered = failure.HttpRequestError
                 is not (HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError);
             return isAnswered ? Elsewhere(domain) : $"nothing answers at http://{domain}";
         }

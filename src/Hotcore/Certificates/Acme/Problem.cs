@@ -13,7 +13,7 @@ internal static class Problem
     /// <summary>The type without its prefix; the empty text for none.</summary>
     public static string TypeOf(ProblemDocument? problem)
     {
-        string type = problem?.Type ?? "";
+        var type = problem?.Type ?? "";
         return type.StartsWith(Prefix, StringComparison.Ordinal) ? type[Prefix.Length..] : type;
     }
 
@@ -33,8 +33,8 @@ internal static class Problem
     /// <summary>One line: what is wrong with a domain, what to do, and in brackets the CA's own words.</summary>
     public static string Explain(ProblemDocument? problem, DomainName domain, bool byTls)
     {
-        string own = OwnWords(problem);
-        string words = Words(TypeOf(problem), domain, byTls);
+        var own = OwnWords(problem);
+        var words = Words(TypeOf(problem), domain, byTls);
         return own.Length == 0 ? words : $"{words} ({own})";
     }
 
@@ -45,7 +45,7 @@ internal static class Problem
     /// <summary>Whether a rate limit is the account's: its text names neither the domain nor a parent of it.</summary>
     public static bool IsOfAccount(ProblemDocument? problem, DomainName domain)
     {
-        string text = problem?.Detail ?? "";
+        var text = problem?.Detail ?? "";
         ReadOnlySpan<char> name = domain.ToString();
         while (name.Contains('.'))
         {
@@ -80,7 +80,7 @@ internal static class Problem
     {
         if (problem is null) return "";
         var words = new StringBuilder(problem.Detail);
-        foreach (ProblemDocument? part in problem.Subproblems ?? [])
+        foreach (var part in problem.Subproblems ?? [])
         {
             if (words.Length < MaxDetailLength) words.Append(words.Length == 0 ? "" : "; ").Append(part?.Detail);
         }
@@ -91,9 +91,9 @@ internal static class Problem
     /// <summary>Foreign text on one line, and not too long.</summary>
     public static string Tidy(string text)
     {
-        string line = string.Concat(text.Select(character => char.IsControl(character) ? ' ' : character)).Trim();
+        var line = string.Concat(text.Select(character => char.IsControl(character) ? ' ' : character)).Trim();
         if (line.Length <= MaxDetailLength) return line;
-        int end = char.IsHighSurrogate(line[MaxDetailLength - 1]) ? MaxDetailLength - 1 : MaxDetailLength;
+        var end = char.IsHighSurrogate(line[MaxDetailLength - 1]) ? MaxDetailLength - 1 : MaxDetailLength;
         return line[..end] + "…";
     }
 }

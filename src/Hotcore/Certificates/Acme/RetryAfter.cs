@@ -21,16 +21,16 @@ internal static class RetryAfter
         if (string.IsNullOrEmpty(field)) return null;
         if (!field.AsSpan().ContainsAnyExceptInRange('0', '9')) return ParseSeconds(field);
         const DateTimeStyles utc = DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal;
-        if (!DateTimeOffset.TryParseExact(field, Dates, CultureInfo.InvariantCulture, utc, out DateTimeOffset date))
+        if (!DateTimeOffset.TryParseExact(field, Dates, CultureInfo.InvariantCulture, utc, out var date))
             return null;
-        TimeSpan wait = date - now;
+        var wait = date - now;
         if (wait < TimeSpan.Zero) return TimeSpan.Zero;
         return wait < Longest ? wait : Longest;
     }
 
     private static TimeSpan ParseSeconds(string digits)
     {
-        bool fits = int.TryParse(digits, NumberStyles.None, CultureInfo.InvariantCulture, out int seconds);
+        var fits = int.TryParse(digits, NumberStyles.None, CultureInfo.InvariantCulture, out var seconds);
         return fits && seconds < Longest.TotalSeconds ? TimeSpan.FromSeconds(seconds) : Longest;
     }
 }

@@ -42,7 +42,7 @@ internal static class AuthorityCertificate
         // be mapped. The key stays where it is made instead, readable by its owner alone.
         var identifier = new X509SubjectKeyIdentifierExtension(
             key.PublicKey, X509SubjectKeyIdentifierHashAlgorithm.ShortSha256, critical: false);
-        X500DistinguishedName name = MakeName(identifier, owner);
+        var name = MakeName(identifier, owner);
         var request = new CertificateRequest(name, key.PublicKey, HashAlgorithmName.SHA256);
         request.CertificateExtensions.Add(
             X509BasicConstraintsExtension.CreateForCertificateAuthority(pathLengthConstraint: 0));
@@ -60,7 +60,7 @@ internal static class AuthorityCertificate
     /// </summary>
     private static X500DistinguishedName MakeName(X509SubjectKeyIdentifierExtension identifier, string owner)
     {
-        string name = $"{NameStart} {identifier.SubjectKeyIdentifier![..8].ToLowerInvariant()} ({owner})";
+        var name = $"{NameStart} {identifier.SubjectKeyIdentifier![..8].ToLowerInvariant()} ({owner})";
         if (name.Length > MaxNameLength) name = name[..(MaxNameLength - 1)] + ")";
         var builder = new X500DistinguishedNameBuilder();
         builder.AddCommonName(name);
@@ -87,8 +87,8 @@ internal static class AuthorityCertificate
             _ => null,
         };
         if (hash is null) return false;
-        AsnReader fields = new AsnReader(certificate.RawData, AsnEncodingRules.DER).ReadSequence();
-        ReadOnlyMemory<byte> signed = fields.ReadEncodedValue();
+        var fields = new AsnReader(certificate.RawData, AsnEncodingRules.DER).ReadSequence();
+        var signed = fields.ReadEncodedValue();
         // The algorithm stands outside of what is signed, and inside: they have to be the same (RFC 5280 4.1.1.2).
         return fields.ReadEncodedValue().Span.SequenceEqual(FindSignedAlgorithm(signed).Span)
             && key.HasSigned(signed.Span, fields.ReadBitString(out _), hash.Value);
@@ -96,7 +96,7 @@ internal static class AuthorityCertificate
 
     private static ReadOnlyMemory<byte> FindSignedAlgorithm(ReadOnlyMemory<byte> signed)
     {
-        AsnReader fields = new AsnReader(signed, AsnEncodingRules.DER).ReadSequence();
+        var fields = new AsnReader(signed, AsnEncodingRules.DER).ReadSequence();
         // The version comes first, where it is written at all; then the serial number.
         var version = new Asn1Tag(TagClass.ContextSpecific, 0);
         if (fields.PeekTag().HasSameClassAndValue(version)) _ = fields.ReadEncodedValue();
@@ -106,7 +106,7 @@ internal static class AuthorityCertificate
 
     private static bool MaySign(X509Certificate2 certificate)
     {
-        X509KeyUsageExtension? usage = certificate.Extensions.OfType<X509KeyUsageExtension>().FirstOrDefault();
+        var usage = certificate.Extensions.OfType<X509KeyUsageExtension>().FirstOrDefault();
         return certificate.Extensions.OfType<X509BasicConstraintsExtension>().Any(basic => basic.CertificateAuthority)
             && (usage is null || usage.KeyUsages.HasFlag(X509KeyUsageFlags.KeyCertSign));
     }

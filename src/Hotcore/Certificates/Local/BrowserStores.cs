@@ -49,11 +49,11 @@ internal sealed class BrowserStores(string root, MachineUser user, Func<string, 
     private IEnumerable<Store> FindStores(bool alsoMissing)
     {
         if (alsoMissing || HasStore(ChromiumStore)) yield return new Store("Chromium", ChromiumStore);
-        string snap = Path.Combine(Home, "snap/chromium/current/.pki/nssdb");
+        var snap = Path.Combine(Home, "snap/chromium/current/.pki/nssdb");
         if (HasStore(snap)) yield return new Store("Chromium (snap)", snap);
-        foreach (string folder in FirefoxFolders.Select(name => Path.Combine(Home, name)).Where(Directory.Exists))
+        foreach (var folder in FirefoxFolders.Select(name => Path.Combine(Home, name)).Where(Directory.Exists))
         {
-            foreach (string profile in Directory.GetDirectories(folder).Where(HasStore).Order(StringComparer.Ordinal))
+            foreach (var profile in Directory.GetDirectories(folder).Where(HasStore).Order(StringComparer.Ordinal))
                 yield return new Store($"Firefox ({Path.GetFileName(profile)})", profile);
         }
     }
@@ -83,7 +83,7 @@ internal sealed class BrowserStores(string root, MachineUser user, Func<string, 
         try
         {
             // An empty file for the password: a store that has one refuses at once, instead of asking and waiting.
-            string path = authority.CertificatePath;
+            var path = authority.CertificatePath;
             Certutil(store, "-A", "-t", "C,,", "-n", authority.Name, "-i", path, "-f", "/dev/null");
         }
         catch (ProgramFailure failure) when (failure.Message.Contains(BadPassword, StringComparison.Ordinal))
@@ -99,14 +99,14 @@ internal sealed class BrowserStores(string root, MachineUser user, Func<string, 
     private TrustOutcome Remove(Store store)
     {
         string[] names = [.. ListNames(store).Select(entry => entry.Name).Distinct()];
-        foreach (string name in names) RemoveAll(store, name);
+        foreach (var name in names) RemoveAll(store, name);
         return names.Length == 0 ? TrustOutcome.AlreadySo : TrustOutcome.Done;
     }
 
     /// <summary>A name may stand for several certificates of one CA; each call takes out one.</summary>
     private void RemoveAll(Store store, string name)
     {
-        for (int i = 0; i < MaxCopies && ListNames(store).Any(entry => entry.Name == name); i++)
+        for (var i = 0; i < MaxCopies && ListNames(store).Any(entry => entry.Name == name); i++)
             Certutil(store, "-D", "-n", name, "-f", "/dev/null");
     }
 
@@ -130,7 +130,7 @@ internal sealed class BrowserStores(string root, MachineUser user, Func<string, 
 
     private TrustStep MissingCertutil()
     {
-        string install = File.Exists(Path.Combine(root, "usr/bin/dnf"))
+        var install = File.Exists(Path.Combine(root, "usr/bin/dnf"))
             ? "sudo dnf install nss-tools"
             : "sudo apt install libnss3-tools";
         return new TrustStep("browsers", TrustOutcome.Failed, $"certutil is missing; install and repeat: {install}");

@@ -74,16 +74,16 @@ internal sealed class LocalAuthority : IDisposable
     /// <exception cref="InvalidOperationException">The CA itself has ended; a new start makes another.</exception>
     public LocalCertificate Issue(DomainName domain)
     {
-        DateTimeOffset now = DateTimeOffset.FromUnixTimeSeconds(_clock.GetUtcNow().ToUnixTimeSeconds());
+        var now = DateTimeOffset.FromUnixTimeSeconds(_clock.GetUtcNow().ToUnixTimeSeconds());
         if (now >= NotAfter)
         {
             throw new InvalidOperationException(
                 $"the CA in {CertificatePath} ended on {NotAfter:yyyy-MM-dd}: start hotcore again");
         }
-        DateTimeOffset notBefore = now - Backdating;
-        DateTimeOffset notAfter = notBefore + Lifetime < NotAfter ? notBefore + Lifetime : NotAfter;
+        var notBefore = now - Backdating;
+        var notAfter = notBefore + Lifetime < NotAfter ? notBefore + Lifetime : NotAfter;
         using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
-        byte[] certificate = Sign(MakeRequest(domain, key), notBefore, notAfter);
+        var certificate = Sign(MakeRequest(domain, key), notBefore, notAfter);
         return new LocalCertificate([certificate], key.ExportPkcs8PrivateKey(), notBefore, notAfter);
     }
 
@@ -117,14 +117,14 @@ internal sealed class LocalAuthority : IDisposable
         // Neither a key nor a certificate of .NET promises to serve two threads at once.
         lock (_signing)
         {
-            X509SubjectKeyIdentifierExtension? identifier =
+            var identifier =
                 _certificate.Extensions.OfType<X509SubjectKeyIdentifierExtension>().FirstOrDefault();
             if (identifier is not null)
             {
                 request.CertificateExtensions.Add(
                     X509AuthorityKeyIdentifierExtension.CreateFromSubjectKeyIdentifier(identifier));
             }
-            using X509Certificate2 certificate = request.Create(
+            using var certificate = request.Create(
                 _certificate.SubjectName, _key.Generator, notBefore, notAfter, AuthorityCertificate.NewSerial());
             return certificate.RawData;
         }

@@ -23,7 +23,7 @@ internal sealed class LocalCertificates(
     /// </summary>
     public static bool MayIssue(DomainName domain, Func<DomainName, bool> isMapped)
     {
-        string name = domain.ToString();
+        var name = domain.ToString();
         return name == "localhost" || name.EndsWith(".localhost", StringComparison.Ordinal) || isMapped(domain);
     }
 
@@ -34,7 +34,7 @@ internal sealed class LocalCertificates(
     /// <exception cref="InvalidOperationException">The CA has ended (from the task).</exception>
     public Task<LocalCertificate> EnsureAsync(DomainName domain)
     {
-        if (_issued.TryGetValue(domain, out Lazy<Task<LocalCertificate>>? known))
+        if (_issued.TryGetValue(domain, out var known))
         {
             if (IsUsable(known.Value)) return known.Value;
             // Only the one that was looked at: by now another may be there.

@@ -1,5 +1,3 @@
-using System.Security.Cryptography.X509Certificates;
-
 namespace Hotcore.Certificates.Local;
 
 /// <summary>Where mkcert keeps its CA. hotcore reads it, and never writes there.</summary>
@@ -8,19 +6,19 @@ internal static class MkcertFolder
     /// <summary>The CA of mkcert; null where there is none, or one of no use, which the log then says.</summary>
     public static LocalAuthority? TryOpen(TimeProvider clock, Action<string> log, Func<string, string?> environment)
     {
-        string folder = Find(environment);
-        string certificatePath = Path.Combine(folder, "rootCA.pem");
-        string keyPath = Path.Combine(folder, "rootCA-key.pem");
+        var folder = Find(environment);
+        var certificatePath = Path.Combine(folder, "rootCA.pem");
+        var keyPath = Path.Combine(folder, "rootCA-key.pem");
         // A folder with the certificate alone is one that someone shared without the key: nothing to issue from.
         if (!Path.Exists(certificatePath) || !Path.Exists(keyPath)) return null;
         string fault;
         try
         {
-            SigningKey? key = SigningKey.TryRead(SmallTextFile.Read(keyPath) ?? "");
+            var key = SigningKey.TryRead(SmallTextFile.Read(keyPath) ?? "");
             if (key is not null)
             {
-                string text = SmallTextFile.Read(certificatePath) ?? "";
-                X509Certificate2? certificate = AuthorityCertificate.TryRead(text, key, clock.GetUtcNow(), out fault);
+                var text = SmallTextFile.Read(certificatePath) ?? "";
+                var certificate = AuthorityCertificate.TryRead(text, key, clock.GetUtcNow(), out fault);
                 if (certificate is not null)
                     return new LocalAuthority(certificate, key, certificatePath, isOfMkcert: true, clock);
                 key.Dispose();
@@ -41,11 +39,11 @@ internal static class MkcertFolder
     /// <summary>As mkcert itself finds it.</summary>
     private static string Find(Func<string, string?> environment)
     {
-        string? root = environment("CAROOT");
+        var root = environment("CAROOT");
         if (!string.IsNullOrEmpty(root)) return Path.GetFullPath(root);
-        string? data = environment("XDG_DATA_HOME");
+        var data = environment("XDG_DATA_HOME");
         if (!string.IsNullOrEmpty(data)) return Path.GetFullPath(Path.Combine(data, "mkcert"));
-        string? home = environment("HOME");
+        var home = environment("HOME");
         if (string.IsNullOrEmpty(home)) home = Environment.GetFolderPath(Environment.SpecialFolder.UserProfile);
         return Path.GetFullPath(Path.Combine(home, ".local", "share", "mkcert"));
     }

@@ -28,10 +28,10 @@ internal sealed class OwnAuthorityFiles(
     public LocalAuthority Open()
     {
         MakeFolder();
-        for (int attempt = 0; attempt < MaxAttempts; attempt++)
+        for (var attempt = 0; attempt < MaxAttempts; attempt++)
         {
-            SigningKey? key = OpenKey();
-            X509Certificate2? certificate = key is null ? null : OpenCertificate(key);
+            var key = OpenKey();
+            var certificate = key is null ? null : OpenCertificate(key);
             if (certificate is not null)
                 return new LocalAuthority(certificate, key!, _certificatePath, isOfMkcert: false, clock);
             key?.Dispose();
@@ -48,14 +48,14 @@ internal sealed class OwnAuthorityFiles(
     /// <summary>The key, as it is on the disk; null to try again.</summary>
     private SigningKey? OpenKey()
     {
-        string? text = SmallTextFile.Read(_keyPath);
+        var text = SmallTextFile.Read(_keyPath);
         if (text is null)
         {
             using var made = SigningKey.Create();
             if (SmallTextFile.TryPutInPlace(_keyPath, made.ExportPem(), OwnerOnly)) SayNew();
             return null;
         }
-        SigningKey? key = SigningKey.TryRead(text);
+        var key = SigningKey.TryRead(text);
         if (key is null)
             SetAside(_keyPath, "it is damaged");
         else
@@ -66,14 +66,14 @@ internal sealed class OwnAuthorityFiles(
     /// <summary>The certificate of the key, as it is on the disk; null to try again.</summary>
     private X509Certificate2? OpenCertificate(SigningKey key)
     {
-        string? text = SmallTextFile.Read(_certificatePath);
+        var text = SmallTextFile.Read(_certificatePath);
         if (text is null)
         {
-            using X509Certificate2 made = AuthorityCertificate.Make(key, FindOwner(), clock.GetUtcNow());
+            using var made = AuthorityCertificate.Make(key, FindOwner(), clock.GetUtcNow());
             SmallTextFile.TryPutInPlace(_certificatePath, made.ExportCertificatePem() + "\n", ReadableByAll);
             return null;
         }
-        X509Certificate2? certificate = AuthorityCertificate.TryRead(text, key, clock.GetUtcNow(), out string fault);
+        var certificate = AuthorityCertificate.TryRead(text, key, clock.GetUtcNow(), out var fault);
         if (certificate is null) SetAside(_certificatePath, fault);
         return certificate;
     }

@@ -31,7 +31,7 @@ internal sealed class SigningKey : IDisposable
     /// <summary>Reads a key that is not encrypted; null where the text holds none that works.</summary>
     public static SigningKey? TryRead(string pem)
     {
-        SigningKey? key = TryReadEllipticCurve(pem) ?? TryReadRsa(pem);
+        var key = TryReadEllipticCurve(pem) ?? TryReadRsa(pem);
         if (key is null || key.IsWhole()) return key;
         key.Dispose();
         return null;
@@ -83,10 +83,10 @@ internal sealed class SigningKey : IDisposable
     /// <summary>A damaged key, or the public half of one, can be read well and yet sign wrongly.</summary>
     private bool IsWhole()
     {
-        ReadOnlySpan<byte> anything = "hotcore"u8;
+        var anything = "hotcore"u8;
         try
         {
-            byte[] signature = Generator.SignData(anything.ToArray(), HashAlgorithmName.SHA256);
+            var signature = Generator.SignData(anything.ToArray(), HashAlgorithmName.SHA256);
             return HasSigned(anything, signature, HashAlgorithmName.SHA256);
         }
         catch (CryptographicException)

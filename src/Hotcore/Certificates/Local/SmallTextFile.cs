@@ -19,10 +19,10 @@ internal static class SmallTextFile
         if (Directory.Exists(path)) return "";
         try
         {
-            using FileStream file = File.OpenRead(path);
+            using var file = File.OpenRead(path);
             if (file.Length > MaxBytes) return "";
-            byte[] bytes = new byte[file.Length];
-            int length = file.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false);
+            var bytes = new byte[file.Length];
+            var length = file.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false);
             return Encoding.Latin1.GetString(bytes, 0, length);
         }
         catch (Exception missing) when (missing is FileNotFoundException or DirectoryNotFoundException)
@@ -37,7 +37,7 @@ internal static class SmallTextFile
     /// <exception cref="IOException">The disk is full, or failed.</exception>
     public static bool TryPutInPlace(string path, string text, UnixFileMode rights)
     {
-        string beside = $"{path}.{Guid.NewGuid():N}{Beside}";
+        var beside = $"{path}.{Guid.NewGuid():N}{Beside}";
         bool linked;
         try
         {
@@ -76,8 +76,8 @@ internal static class SmallTextFile
     /// <summary>What a crash left, or someone who was slower, who then finds the file in its place.</summary>
     private static void RemoveLeftovers(string path)
     {
-        string folder = Path.GetDirectoryName(path)!;
-        foreach (string leftover in Directory.EnumerateFiles(folder, $"{Path.GetFileName(path)}.*{Beside}"))
+        var folder = Path.GetDirectoryName(path)!;
+        foreach (var leftover in Directory.EnumerateFiles(folder, $"{Path.GetFileName(path)}.*{Beside}"))
             File.Delete(leftover);
     }
 }

@@ -38,8 +38,8 @@ internal sealed class SystemStore(string root, bool isPrivileged, string sudoCom
     /// <summary>Puts a CA in. Never throws: the step says how it went.</summary>
     public TrustStep Add(LocalAuthority authority) => Attempt(family =>
     {
-        string path = Path.Combine(root, family.Folder, FileName(authority.CertificateDer));
-        byte[] pem = authority.ExportCertificatePem();
+        var path = Path.Combine(root, family.Folder, FileName(authority.CertificateDer));
+        var pem = authority.ExportCertificatePem();
         if (HasFile(path, pem) && IsGathered(family, pem)) return new TrustStep(Name, TrustOutcome.AlreadySo, path);
         if (!isPrivileged) return NeedsRoot();
         WriteBesideAndRename(path, pem);
@@ -52,21 +52,21 @@ internal sealed class SystemStore(string root, bool isPrivileged, string sudoCom
     /// <summary>Takes out every CA that hotcore made for a user. Never throws: the step says how it went.</summary>
     public TrustStep Remove(string userName) => Attempt(family =>
     {
-        string folder = Path.Combine(root, family.Folder);
+        var folder = Path.Combine(root, family.Folder);
         string[] files = Directory.Exists(folder)
             ? [.. Directory.GetFiles(folder, FileStart + "*.crt").Where(file => HoldsOneOf(userName, file))]
             : [];
         if (files.Length == 0 && !HoldsOneOf(userName, Path.Combine(root, family.Gathered)))
             return new TrustStep(Name, TrustOutcome.AlreadySo, folder);
         if (!isPrivileged) return NeedsRoot();
-        foreach (string file in files) File.Delete(file);
+        foreach (var file in files) File.Delete(file);
         OutsideProgram.Run(Path.Combine(root, family.Gatherer), family.RemoveArguments);
         return new TrustStep(Name, TrustOutcome.Done, folder);
     });
 
     private TrustStep Attempt(Func<Family, TrustStep> step)
     {
-        Family? family = Families.FirstOrDefault(known => File.Exists(Path.Combine(root, known.Gatherer)));
+        var family = Families.FirstOrDefault(known => File.Exists(Path.Combine(root, known.Gatherer)));
         if (family is null)
         {
             return new TrustStep(Name, TrustOutcome.Failed,
@@ -94,7 +94,7 @@ internal sealed class SystemStore(string root, bool isPrivileged, string sudoCom
     /// <summary>Whether programs see the certificate, not only whether it waits in the folder.</summary>
     private bool IsGathered(Family family, byte[] pem)
     {
-        string path = Path.Combine(root, family.Gathered);
+        var path = Path.Combine(root, family.Gathered);
         return File.Exists(path) && File.ReadAllBytes(path).AsSpan().IndexOf(pem.AsSpan().TrimEnd((byte)'\n')) >= 0;
     }
 
@@ -115,23 +115,23 @@ internal sealed class SystemStore(string root, bool isPrivileged, string sudoCom
         }
         finally
         {
-            foreach (X509Certificate2 certificate in certificates) certificate.Dispose();
+            foreach (var certificate in certificates) certificate.Dispose();
         }
     }
 
     private static bool IsOf(string userName, X509Certificate2 certificate)
     {
-        string name = certificate.GetNameInfo(X509NameType.SimpleName, forIssuer: false);
+        var name = certificate.GetNameInfo(X509NameType.SimpleName, forIssuer: false);
         return name.StartsWith(AuthorityCertificate.NameStart, StringComparison.Ordinal)
             && name.Contains($"({userName}@", StringComparison.Ordinal);
     }
 
     private static void WriteBesideAndRename(string path, byte[] content)
     {
-        string folder = Path.GetDirectoryName(path)!;
+        var folder = Path.GetDirectoryName(path)!;
         Directory.CreateDirectory(folder);
         // The end of the name keeps it out of the store until it is whole.
-        string beside = path + ".new";
+        var beside = path + ".new";
         File.Delete(beside);
         using (var file = new FileStream(beside, new FileStreamOptions
         {

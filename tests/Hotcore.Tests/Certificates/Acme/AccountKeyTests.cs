@@ -17,7 +17,7 @@ public sealed class AccountKeyTests
             X = Base64Url.DecodeFromChars("f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU"),
             Y = Base64Url.DecodeFromChars("x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"),
         };
-        byte[] d = Base64Url.DecodeFromChars("jpsQnnGQmL-YBIffH1136cspYG6-0iY7X1fCE9-E9LI");
+        var d = Base64Url.DecodeFromChars("jpsQnnGQmL-YBIffH1136cspYG6-0iY7X1fCE9-E9LI");
         var parameters = new ECParameters { Curve = ECCurve.NamedCurves.nistP256, Q = point, D = d };
         using var key = new AccountKey(ECDsa.Create(parameters));
         Assert.Equal(
@@ -31,19 +31,19 @@ public sealed class AccountKeyTests
     [Fact]
     public void A_request_names_the_key_or_the_account_and_is_signed()
     {
-        using ECDsa ec = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        using var ec = ECDsa.Create(ECCurve.NamedCurves.nistP256);
         using var verifier = ECDsa.Create(ec.ExportParameters(false));
         using var key = new AccountKey(ec);
-        foreach (string? account in new[] { null, "https://ca/account/1" })
+        foreach (var account in new[] { null, "https://ca/account/1" })
         {
-            using JsonDocument signed = JsonDocument.Parse(key.Sign("https://ca/new", "nonce", account, "{}"u8));
-            string header = signed.RootElement.GetProperty("protected").GetString()!;
-            string payload = signed.RootElement.GetProperty("payload").GetString()!;
-            byte[] signature = Base64Url.DecodeFromChars(signed.RootElement.GetProperty("signature").GetString());
-            byte[] covered = Encoding.ASCII.GetBytes($"{header}.{payload}");
+            using var signed = JsonDocument.Parse(key.Sign("https://ca/new", "nonce", account, "{}"u8));
+            var header = signed.RootElement.GetProperty("protected").GetString()!;
+            var payload = signed.RootElement.GetProperty("payload").GetString()!;
+            var signature = Base64Url.DecodeFromChars(signed.RootElement.GetProperty("signature").GetString());
+            var covered = Encoding.ASCII.GetBytes($"{header}.{payload}");
             Assert.True(verifier.VerifyData(covered, signature, HashAlgorithmName.SHA256));
-            string shown = Encoding.UTF8.GetString(Base64Url.DecodeFromChars(header));
-            string who = account is null ? "\"jwk\":{" : "\"kid\":\"https://ca/account/1\"";
+            var shown = Encoding.UTF8.GetString(Base64Url.DecodeFromChars(header));
+            var who = account is null ? "\"jwk\":{" : "\"kid\":\"https://ca/account/1\"";
             const string beginning = """{"alg":"ES256","nonce":"nonce","url":"https://ca/new",""";
             Assert.StartsWith(beginning + who, shown, StringComparison.Ordinal);
         }
@@ -52,7 +52,7 @@ public sealed class AccountKeyTests
     [Fact]
     public void A_key_on_another_curve_is_refused()
     {
-        using ECDsa key = ECDsa.Create(ECCurve.NamedCurves.nistP384);
+        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP384);
         Assert.Throws<CryptographicException>(() => new AccountKey(key));
     }
 }

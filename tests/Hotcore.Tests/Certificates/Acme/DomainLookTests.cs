@@ -15,7 +15,7 @@ public sealed class DomainLookTests
         challenges.Put("token", "token.thumbprint");
         using var servers = new ChallengeServers(challenges, new TlsChallenges());
         Assert.Null(await LookAsync(servers.HttpPort, "token", "token.thumbprint"));
-        string? other = await LookAsync(servers.HttpPort, "token", "token.other");
+        var other = await LookAsync(servers.HttpPort, "token", "token.other");
         Assert.Equal("another server than this one answers at http://localhost", other);
         Assert.Equal(other, await LookAsync(servers.HttpPort, "unknown", "unknown.thumbprint"));
     }
@@ -24,7 +24,7 @@ public sealed class DomainLookTests
     public async Task A_port_where_nothing_answers_is_told()
     {
         using var closed = new ClosedPort();
-        string? told = await LookAsync(closed.Number, "token", "token.thumbprint");
+        var told = await LookAsync(closed.Number, "token", "token.thumbprint");
         Assert.Equal("nothing answers at http://localhost", told);
     }
 
@@ -32,7 +32,7 @@ public sealed class DomainLookTests
     public async Task A_server_that_says_too_much_is_another()
     {
         using var server = new FakeHttpServer(_ => new FakeAnswer(200, "text/plain", new string('x', 100_000)));
-        string? told = await LookAsync(new Uri(server.Url).Port, "token", "token.thumbprint");
+        var told = await LookAsync(new Uri(server.Url).Port, "token", "token.thumbprint");
         Assert.Equal("another server than this one answers at http://localhost", told);
     }
 

@@ -34,7 +34,7 @@ public sealed class ProblemTests
     public void A_problem_is_told_with_what_to_do_and_in_the_cas_own_words(string type, string words)
     {
         var problem = new ProblemDocument("urn:ietf:params:acme:error:" + type, "own\nwords", null);
-        string text = Problem.Explain(problem, Domain, byTls: false);
+        var text = Problem.Explain(problem, Domain, byTls: false);
         Assert.Contains(words, text, StringComparison.Ordinal);
         Assert.EndsWith("(own words)", text, StringComparison.Ordinal);
     }
@@ -49,8 +49,8 @@ public sealed class ProblemTests
     [Fact]
     public void Parts_of_a_problem_are_told_too()
     {
-        ProblemDocument problem = Problem.Read(Encoding.UTF8.GetBytes(Whole))!;
-        string text = Problem.Explain(problem, Domain, byTls: false);
+        var problem = Problem.Read(Encoding.UTF8.GetBytes(Whole))!;
+        var text = Problem.Explain(problem, Domain, byTls: false);
         Assert.EndsWith("(some of the names; NXDOMAIN)", text, StringComparison.Ordinal);
     }
 
@@ -68,8 +68,8 @@ public sealed class ProblemTests
             random => Cases.Mutate(random, Encoding.UTF8.GetBytes(Whole)),
             json =>
             {
-                ProblemDocument? problem = Problem.Read(json);
-                string text = Problem.Explain(problem, Domain, byTls: false);
+                var problem = Problem.Read(json);
+                var text = Problem.Explain(problem, Domain, byTls: false);
                 Assert.DoesNotContain(text, char.IsControl);
                 Assert.InRange(text.Length, 1, 600);
                 _ = Problem.MayPassOtherwise(problem);
@@ -97,7 +97,7 @@ public sealed class ProblemTests
     public void Whole_documents_are_read()
     {
         var answer = new AcmeAnswer(200, "application/json", Encoding.UTF8.GetBytes(Order), null, null, null);
-        OrderDocument order = answer.Read(AcmeJson.Default.OrderDocument, "an order");
+        var order = answer.Read(AcmeJson.Default.OrderDocument, "an order");
         Assert.Equal(("pending", "https://ca/fin/1", null), (order.Status, order.Finalize, order.Certificate));
         Assert.Equal(["https://ca/authz/1"], order.Authorizations);
     }

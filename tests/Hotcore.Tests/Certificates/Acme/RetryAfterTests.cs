@@ -40,7 +40,7 @@ public sealed class RetryAfterTests
                 Now.AddSeconds(random.Next()).ToString("r", CultureInfo.InvariantCulture))))),
             field =>
             {
-                TimeSpan? wait = RetryAfter.Parse(field, Now);
+                var wait = RetryAfter.Parse(field, Now);
                 Assert.True(wait is null || (wait >= TimeSpan.Zero && wait <= TimeSpan.FromDays(366)));
             });
 
@@ -48,9 +48,9 @@ public sealed class RetryAfterTests
     public void The_wait_doubles_from_a_minute_to_six_hours_and_never_undercuts_what_was_asked_within_reason()
     {
         TimeSpan[] asked = [TimeSpan.Zero, TimeSpan.FromHours(3), TimeSpan.FromDays(100)];
-        for (int failures = 1; failures < 1000; failures++)
+        for (var failures = 1; failures < 1000; failures++)
         {
-            TimeSpan full = TimeSpan.FromMinutes(Math.Min(360, Math.Pow(2, failures - 1)));
+            var full = TimeSpan.FromMinutes(Math.Min(360, Math.Pow(2, failures - 1)));
             Assert.InRange(Wait(failures, null, false), full * 0.9, full);
             Assert.True(Wait(failures, asked[1], false) >= asked[1]);
             Assert.True(Wait(failures, asked[1], true) >= asked[1]);

@@ -25,7 +25,7 @@ internal sealed class AuthorityFolder : IDisposable
     public string KeyPath => Path.Combine(Folder, "local-ca-key.pem");
 
     public static DomainName Domain(string name) =>
-        DomainName.TryParse(name, out DomainName domain, out string error)
+        DomainName.TryParse(name, out var domain, out var error)
             ? domain
             : throw new ArgumentException(error);
 
@@ -34,8 +34,8 @@ internal sealed class AuthorityFolder : IDisposable
     /// <summary>Makes mkcert's CA, as mkcert does, and points CAROOT to it.</summary>
     public void MakeMkcertAuthority()
     {
-        string root = Directory.CreateDirectory(this["mkcert"]).FullName;
-        ProgramRun run = ProgramRun.Of(
+        var root = Directory.CreateDirectory(this["mkcert"]).FullName;
+        var run = ProgramRun.Of(
             "mkcert",
             ["-cert-file", this["unused.pem"], "-key-file", this["unused-key.pem"], "localhost"],
             ("CAROOT", root));
@@ -48,8 +48,8 @@ internal sealed class AuthorityFolder : IDisposable
     /// <summary>Asks openssl whether a certificate is good for a server of that name.</summary>
     public string Judge(LocalCertificate certificate, string name, string authorityPath)
     {
-        string leaf = this[$"leaf-{Guid.NewGuid():N}.pem"];
-        using X509Certificate2 loaded = X509CertificateLoader.LoadCertificate(certificate.ChainDer[0]);
+        var leaf = this[$"leaf-{Guid.NewGuid():N}.pem"];
+        using var loaded = X509CertificateLoader.LoadCertificate(certificate.ChainDer[0]);
         File.WriteAllText(leaf, loaded.ExportCertificatePem());
         return ProgramRun.Of("openssl",
         [

@@ -22,8 +22,8 @@ public sealed class LocalAuthorityTests : IDisposable
     [InlineData("a-label-that-is-longer-than-what-fits-into-a-common-name.another-long-label.example.com")]
     public void Openssl_accepts_an_issued_certificate_for_its_name_alone(string name)
     {
-        using LocalAuthority authority = _folder.Open();
-        LocalCertificate issued = authority.Issue(AuthorityFolder.Domain(name));
+        using var authority = _folder.Open();
+        var issued = authority.Issue(AuthorityFolder.Domain(name));
         Assert.Equal("leaf: OK", _folder.Judge(issued, name, authority.CertificatePath));
         Assert.Contains("hostname mismatch", _folder.Judge(issued, "other." + name, authority.CertificatePath));
     }
@@ -31,8 +31,8 @@ public sealed class LocalAuthorityTests : IDisposable
     [Fact]
     public void The_ca_is_a_ca_of_ten_years_that_signs_nothing_but_certificates_of_servers()
     {
-        using LocalAuthority authority = _folder.Open();
-        string text = ProgramRun.Of("openssl", ["x509", "-in", authority.CertificatePath, "-noout", "-text"]).Output;
+        using var authority = _folder.Open();
+        var text = ProgramRun.Of("openssl", ["x509", "-in", authority.CertificatePath, "-noout", "-text"]).Output;
         Assert.Contains("CA:TRUE, pathlen:0", text);
         Assert.Matches(@"Key Usage: critical\s+Certificate Sign\n", text);
         Assert.Contains("NIST CURVE: P-256", text);
@@ -47,15 +47,15 @@ public sealed class LocalAuthorityTests : IDisposable
     [Fact]
     public void A_certificate_is_for_servers_for_90_days_and_begins_an_hour_ago()
     {
-        using LocalAuthority authority = _folder.Open();
-        LocalCertificate issued = authority.Issue(AuthorityFolder.Domain("a.localhost"));
-        using X509Certificate2 leaf = X509CertificateLoader.LoadCertificate(Assert.Single(issued.ChainDer));
+        using var authority = _folder.Open();
+        var issued = authority.Issue(AuthorityFolder.Domain("a.localhost"));
+        using var leaf = X509CertificateLoader.LoadCertificate(Assert.Single(issued.ChainDer));
         Assert.Equal(issued.NotAfter, leaf.NotAfter.ToUniversalTime());
         Assert.Equal(issued.NotBefore, leaf.NotBefore.ToUniversalTime());
         Assert.Equal(TimeSpan.FromDays(90), issued.NotAfter - issued.NotBefore);
         Assert.Equal(1, (_folder.Clock.GetUtcNow() - issued.NotBefore).TotalHours, 0.001);
         File.WriteAllText(_folder["leaf.pem"], leaf.ExportCertificatePem());
-        string text = ProgramRun.Of("openssl", ["x509", "-in", _folder["leaf.pem"], "-noout", "-text"]).Output;
+        var text = ProgramRun.Of("openssl", ["x509", "-in", _folder["leaf.pem"], "-noout", "-text"]).Output;
         Assert.Contains("CA:FALSE", text);
         Assert.Matches(@"Key Usage: critical\s+Digital Signature\n", text);
         Assert.Matches(@"Extended Key Usage: \s+TLS Web Server Authentication\n", text);
@@ -67,13 +67,13 @@ public sealed class LocalAuthorityTests : IDisposable
     [Fact]
     public void Serial_numbers_and_keys_are_never_the_same()
     {
-        using LocalAuthority authority = _folder.Open();
+        using var authority = _folder.Open();
         LocalCertificate[] issued =
             [.. Enumerable.Range(0, 50).Select(_ => authority.Issue(AuthorityFolder.Domain("a.localhost")))];
         Assert.Equal(50, issued.Select(one => Convert.ToHexString(one.KeyPkcs8)).Distinct().Count());
         Assert.Equal(50, issued.Select(one =>
         {
-            using X509Certificate2 leaf = X509CertificateLoader.LoadCertificate(one.ChainDer[0]);
+            using var leaf = X509CertificateLoader.LoadCertificate(one.ChainDer[0]);
             return leaf.SerialNumber;
         }).Distinct().Count());
     }
@@ -84,7 +84,7 @@ public sealed class LocalAuthorityTests : IDisposable
     public async Task A_client_that_trusts_the_ca_shakes_hands(bool withMkcert)
     {
         if (withMkcert) _folder.MakeMkcertAuthority();
-        using LocalAuthority authority = _folder.Open();
+        using var authority = _folder.Open();
         Assert.Equal(withMkcert, authority.IsOfMkcert);
         await ShakeHandsAsync(authority, "app.localhost", "app.localhost");
         await Assert.ThrowsAsync<AuthenticationException>(
@@ -95,22 +95,22 @@ public sealed class LocalAuthorityTests : IDisposable
     public void Mkcerts_ca_is_used_where_mkcert_keeps_it()
     {
         _folder.MakeMkcertAuthority();
-        using (LocalAuthority authority = _folder.Open())
+        using (var authority = _folder.Open())
         {
             Assert.True(authority.IsOfMkcert);
             Assert.Equal(_folder["mkcert/rootCA.pem"], authority.CertificatePath);
-            LocalCertificate issued = authority.Issue(AuthorityFolder.Domain("a.localhost"));
+            var issued = authority.Issue(AuthorityFolder.Domain("a.localhost"));
             Assert.Equal("leaf: OK", _folder.Judge(issued, "a.localhost", authority.CertificatePath));
         }
 
         _folder.Variables.Remove("CAROOT");
         Directory.CreateDirectory(_folder["home/.local/share"]);
         Directory.Move(_folder["mkcert"], _folder["home/.local/share/mkcert"]);
-        using (LocalAuthority authority = _folder.Open()) Assert.True(authority.IsOfMkcert);
+        using (var authority = _folder.Open()) Assert.True(authority.IsOfMkcert);
 
         _folder.Variables["XDG_DATA_HOME"] = _folder["data"];
         Directory.Move(_folder["home/.local/share"], _folder["data"]);
-        using (LocalAuthority authority = _folder.Open()) Assert.True(authority.IsOfMkcert);
+        using (var authority = _folder.Open()) Assert.True(authority.IsOfMkcert);
 
         Assert.Empty(_folder.Log.All);
         Assert.False(Directory.Exists(_folder.Folder));
@@ -121,7 +121,7 @@ public sealed class LocalAuthorityTests : IDisposable
     {
         _folder.MakeMkcertAuthority();
         File.Delete(_folder["mkcert/rootCA-key.pem"]);
-        using LocalAuthority authority = _folder.Open();
+        using var authority = _folder.Open();
         Assert.False(authority.IsOfMkcert);
     }
 
@@ -129,10 +129,10 @@ public sealed class LocalAuthorityTests : IDisposable
     public void A_damaged_ca_of_mkcert_is_left_alone_and_the_log_says_what_is_used_instead()
     {
         _folder.MakeMkcertAuthority();
-        byte[] key = File.ReadAllBytes(_folder["mkcert/rootCA-key.pem"]);
+        var key = File.ReadAllBytes(_folder["mkcert/rootCA-key.pem"]);
         File.Delete(_folder["mkcert/rootCA-key.pem"]);
         File.WriteAllBytes(_folder["mkcert/rootCA-key.pem"], key[..1000]);
-        using LocalAuthority authority = _folder.Open();
+        using var authority = _folder.Open();
         Assert.False(authority.IsOfMkcert);
         Assert.Contains("(its key is damaged); hotcore's own is used instead", _folder.Log.All.First());
         Assert.Equal(key[..1000], File.ReadAllBytes(_folder["mkcert/rootCA-key.pem"]));
@@ -144,7 +144,7 @@ public sealed class LocalAuthorityTests : IDisposable
     {
         _folder.MakeMkcertAuthority();
         _folder.Clock.Advance(TimeSpan.FromDays(3660));
-        using LocalAuthority authority = _folder.Open();
+        using var authority = _folder.Open();
         Assert.False(authority.IsOfMkcert);
         Assert.Contains("it ended on", _folder.Log.All.First());
     }
@@ -152,17 +152,17 @@ public sealed class LocalAuthorityTests : IDisposable
     [Fact]
     public void A_hundred_threads_issue_at_once()
     {
-        using LocalAuthority authority = _folder.Open();
+        using var authority = _folder.Open();
         var issued = new LocalCertificate[100];
         Parallel.For(0, issued.Length, new ParallelOptions { MaxDegreeOfParallelism = 16 },
             i => issued[i] = authority.Issue(AuthorityFolder.Domain($"app-{i}.localhost")));
-        for (int i = 0; i < issued.Length; i++) AssertChains(authority, issued[i], $"app-{i}.localhost");
+        for (var i = 0; i < issued.Length; i++) AssertChains(authority, issued[i], $"app-{i}.localhost");
     }
 
     [Fact]
     public void No_certificate_outlives_its_ca()
     {
-        using LocalAuthority authority = _folder.Open();
+        using var authority = _folder.Open();
         _folder.Clock.Advance(authority.NotAfter - _folder.Clock.GetUtcNow() - TimeSpan.FromMinutes(10));
         Assert.Equal(authority.NotAfter, authority.Issue(AuthorityFolder.Domain("a.localhost")).NotAfter);
         _folder.Clock.Advance(TimeSpan.FromMinutes(11));
@@ -174,8 +174,8 @@ public sealed class LocalAuthorityTests : IDisposable
     /// <summary>Asks .NET, which is quicker than openssl, at the time of the folder's clock.</summary>
     private void AssertChains(LocalAuthority authority, LocalCertificate issued, string name)
     {
-        using X509Certificate2 root = X509CertificateLoader.LoadCertificate(authority.CertificateDer);
-        using X509Certificate2 leaf = X509CertificateLoader.LoadCertificate(issued.ChainDer[0]);
+        using var root = X509CertificateLoader.LoadCertificate(authority.CertificateDer);
+        using var leaf = X509CertificateLoader.LoadCertificate(issued.ChainDer[0]);
         using var chain = new X509Chain();
         chain.ChainPolicy.TrustMode = X509ChainTrustMode.CustomRootTrust;
         chain.ChainPolicy.CustomTrustStore.Add(root);
@@ -190,20 +190,20 @@ public sealed class LocalAuthorityTests : IDisposable
 
     private static async Task ShakeHandsAsync(LocalAuthority authority, string served, string asked)
     {
-        LocalCertificate issued = authority.Issue(AuthorityFolder.Domain(served));
+        var issued = authority.Issue(AuthorityFolder.Domain(served));
         using var key = ECDsa.Create();
         key.ImportPkcs8PrivateKey(issued.KeyPkcs8, out _);
-        using X509Certificate2 bare = X509CertificateLoader.LoadCertificate(issued.ChainDer[0]);
-        using X509Certificate2 certificate = bare.CopyWithPrivateKey(key);
-        using X509Certificate2 root = X509CertificateLoader.LoadCertificate(authority.CertificateDer);
+        using var bare = X509CertificateLoader.LoadCertificate(issued.ChainDer[0]);
+        using var certificate = bare.CopyWithPrivateKey(key);
+        using var root = X509CertificateLoader.LoadCertificate(authority.CertificateDer);
         using var listener = new TcpListener(IPAddress.Loopback, 0);
         listener.Start();
         using var client = new TcpClient();
         await client.ConnectAsync((IPEndPoint)listener.LocalEndpoint);
-        using TcpClient accepted = await listener.AcceptTcpClientAsync();
+        using var accepted = await listener.AcceptTcpClientAsync();
         await using var server = new SslStream(accepted.GetStream());
         await using var secured = new SslStream(client.GetStream());
-        Task serving = server.AuthenticateAsServerAsync(certificate);
+        var serving = server.AuthenticateAsServerAsync(certificate);
         try
         {
             await secured.AuthenticateAsClientAsync(new SslClientAuthenticationOptions

@@ -1,5 +1,4 @@
 using System.Security.Cryptography.X509Certificates;
-using Hotcore.Mappings;
 using Xunit;
 
 namespace Hotcore.Certificates.Local;
@@ -25,7 +24,7 @@ public sealed class LocalCertificatesTests : IDisposable
     [Fact]
     public async Task A_certificate_is_issued_once_and_kept()
     {
-        LocalCertificate first = await EnsureAsync("a.localhost");
+        var first = await EnsureAsync("a.localhost");
         Assert.Same(first, await EnsureAsync("A.localhost"));
         Assert.True(_certificates.EnsureAsync(AuthorityFolder.Domain("a.localhost")).IsCompleted);
         Assert.NotSame(first, await EnsureAsync("b.localhost"));
@@ -36,11 +35,11 @@ public sealed class LocalCertificatesTests : IDisposable
     {
         var asked = new Task<LocalCertificate>[1000];
         Parallel.For(0, asked.Length, i => asked[i] = EnsureAsync($"app-{i % 100}.localhost"));
-        LocalCertificate[] issued = await Task.WhenAll(asked);
+        var issued = await Task.WhenAll(asked);
         Assert.Equal(100, issued.Distinct().Count());
-        for (int i = 0; i < issued.Length; i++)
+        for (var i = 0; i < issued.Length; i++)
         {
-            using X509Certificate2 leaf = X509CertificateLoader.LoadCertificate(issued[i].ChainDer[0]);
+            using var leaf = X509CertificateLoader.LoadCertificate(issued[i].ChainDer[0]);
             Assert.True(leaf.MatchesHostname($"app-{i % 100}.localhost"));
         }
     }
@@ -48,11 +47,11 @@ public sealed class LocalCertificatesTests : IDisposable
     [Fact]
     public async Task It_is_made_anew_once_less_than_a_third_of_its_time_is_left()
     {
-        LocalCertificate first = await EnsureAsync("a.localhost");
+        var first = await EnsureAsync("a.localhost");
         _folder.Clock.Advance(TimeSpan.FromDays(59.9));
         Assert.Same(first, await EnsureAsync("a.localhost"));
         _folder.Clock.Advance(TimeSpan.FromDays(0.2));
-        LocalCertificate second = await EnsureAsync("a.localhost");
+        var second = await EnsureAsync("a.localhost");
         Assert.NotSame(first, second);
         Assert.Equal("leaf: OK", _folder.Judge(second, "a.localhost", _authority.CertificatePath));
         Assert.Same(second, await EnsureAsync("a.localhost"));
@@ -61,12 +60,12 @@ public sealed class LocalCertificatesTests : IDisposable
     [Fact]
     public async Task It_is_made_anew_after_its_end_and_after_the_clock_went_back()
     {
-        LocalCertificate first = await EnsureAsync("a.localhost");
+        var first = await EnsureAsync("a.localhost");
         _folder.Clock.Advance(TimeSpan.FromDays(400));
-        LocalCertificate second = await EnsureAsync("a.localhost");
+        var second = await EnsureAsync("a.localhost");
         Assert.Equal("leaf: OK", _folder.Judge(second, "a.localhost", _authority.CertificatePath));
         _folder.Clock.Advance(TimeSpan.FromDays(-399));
-        LocalCertificate third = await EnsureAsync("a.localhost");
+        var third = await EnsureAsync("a.localhost");
         Assert.Equal("leaf: OK", _folder.Judge(third, "a.localhost", _authority.CertificatePath));
         Assert.Equal(3, new[] { first, second, third }.Distinct().Count());
     }
@@ -75,7 +74,7 @@ public sealed class LocalCertificatesTests : IDisposable
     public async Task A_ca_about_to_end_still_issues_and_one_that_ended_fails_whoever_asks()
     {
         _folder.Clock.Advance(_authority.NotAfter - _folder.Clock.GetUtcNow() - TimeSpan.FromMinutes(5));
-        LocalCertificate last = await EnsureAsync("a.localhost");
+        var last = await EnsureAsync("a.localhost");
         Assert.Equal(_authority.NotAfter, last.NotAfter);
         _folder.Clock.Advance(TimeSpan.FromMinutes(6));
         await Assert.ThrowsAsync<InvalidOperationException>(() => EnsureAsync("a.localhost"));
@@ -88,9 +87,9 @@ public sealed class LocalCertificatesTests : IDisposable
     public async Task No_more_are_kept_than_there_is_room_for()
     {
         var few = new LocalCertificates(_authority, _folder.Clock, capacity: 3);
-        Task<LocalCertificate> first = few.EnsureAsync(AuthorityFolder.Domain("a0.localhost"));
+        var first = few.EnsureAsync(AuthorityFolder.Domain("a0.localhost"));
         await first;
-        for (int i = 1; i < 7; i++) await few.EnsureAsync(AuthorityFolder.Domain($"a{i}.localhost"));
+        for (var i = 1; i < 7; i++) await few.EnsureAsync(AuthorityFolder.Domain($"a{i}.localhost"));
         Assert.NotSame(first, few.EnsureAsync(AuthorityFolder.Domain("a0.localhost")));
     }
 
@@ -105,7 +104,7 @@ public sealed class LocalCertificatesTests : IDisposable
     [InlineData("notlocalhost", false)]
     public void Mapped_names_and_all_under_localhost_get_one(string name, bool mayIssue)
     {
-        DomainName mapped = AuthorityFolder.Domain("mapped.com");
+        var mapped = AuthorityFolder.Domain("mapped.com");
         Assert.Equal(mayIssue, LocalCertificates.MayIssue(AuthorityFolder.Domain(name), mapped.Equals));
     }
 

@@ -36,8 +36,8 @@ public sealed class OwnAuthorityFilesTests : IDisposable
     [Fact]
     public void The_ca_stays_the_same_from_one_start_to_the_next()
     {
-        using LocalAuthority first = _folder.Open();
-        using LocalAuthority second = _folder.Open();
+        using var first = _folder.Open();
+        using var second = _folder.Open();
         Assert.Equal(first.CertificateDer, second.CertificateDer);
         Assert.Single(_folder.Log.All);
     }
@@ -45,13 +45,13 @@ public sealed class OwnAuthorityFilesTests : IDisposable
     [Fact]
     public void A_crash_between_key_and_certificate_is_made_good()
     {
-        using LocalAuthority first = _folder.Open();
+        using var first = _folder.Open();
         File.Delete(_folder.CertificatePath);
         File.WriteAllText(_folder.CertificatePath + ".0123.new", "half a certi");
-        using LocalAuthority second = _folder.Open();
+        using var second = _folder.Open();
         Assert.Equal(first.Name, second.Name);
         Assert.Equal(2, Directory.GetFileSystemEntries(_folder.Folder).Length);
-        LocalCertificate issued = second.Issue(AuthorityFolder.Domain("a.localhost"));
+        var issued = second.Issue(AuthorityFolder.Domain("a.localhost"));
         File.WriteAllBytes(_folder["first.pem"], first.ExportCertificatePem());
         Assert.Equal("leaf: OK", _folder.Judge(issued, "a.localhost", _folder["first.pem"]));
     }
@@ -59,25 +59,25 @@ public sealed class OwnAuthorityFilesTests : IDisposable
     [Fact]
     public void A_damaged_certificate_is_set_aside_and_what_trusted_it_trusts_the_new_one()
     {
-        using LocalAuthority first = _folder.Open();
-        byte[] damaged = File.ReadAllBytes(_folder.CertificatePath)[..200];
+        using var first = _folder.Open();
+        var damaged = File.ReadAllBytes(_folder.CertificatePath)[..200];
         File.WriteAllBytes(_folder.CertificatePath, damaged);
-        using LocalAuthority second = _folder.Open();
+        using var second = _folder.Open();
         Assert.Equal(damaged, File.ReadAllBytes(Assert.Single(Aside())));
         Assert.Contains("(it is damaged): it is kept as", _folder.Log.All.Last());
         File.WriteAllBytes(_folder["first.pem"], first.ExportCertificatePem());
-        LocalCertificate issued = second.Issue(AuthorityFolder.Domain("a.localhost"));
+        var issued = second.Issue(AuthorityFolder.Domain("a.localhost"));
         Assert.Equal("leaf: OK", _folder.Judge(issued, "a.localhost", _folder["first.pem"]));
     }
 
     [Fact]
     public void A_damaged_key_is_set_aside_with_its_certificate()
     {
-        using LocalAuthority first = _folder.Open();
-        byte[] key = File.ReadAllBytes(_folder.KeyPath);
-        byte[] certificate = File.ReadAllBytes(_folder.CertificatePath);
+        using var first = _folder.Open();
+        var key = File.ReadAllBytes(_folder.KeyPath);
+        var certificate = File.ReadAllBytes(_folder.CertificatePath);
         File.WriteAllBytes(_folder.KeyPath, key[..100]);
-        using LocalAuthority second = _folder.Open();
+        using var second = _folder.Open();
         Assert.NotEqual(first.Name, second.Name);
         Assert.Equal(key[..100], File.ReadAllBytes(Aside().Single(path => path.Contains("key.pem"))));
         Assert.Equal(certificate, File.ReadAllBytes(Aside().Single(path => path.Contains("ca.pem"))));
@@ -95,7 +95,7 @@ public sealed class OwnAuthorityFilesTests : IDisposable
         _folder.Open().Dispose();
         Assert.Contains("it is not that of the key", _folder.Log.All.Last());
 
-        string certificate = File.ReadAllText(_folder.CertificatePath);
+        var certificate = File.ReadAllText(_folder.CertificatePath);
         File.Copy(_folder.KeyPath, _folder.CertificatePath, overwrite: true);
         File.WriteAllText(_folder.KeyPath, certificate);
         _folder.Open().Dispose();
@@ -107,7 +107,7 @@ public sealed class OwnAuthorityFilesTests : IDisposable
     {
         Directory.CreateDirectory(_folder.KeyPath);
         File.WriteAllBytes(_folder.CertificatePath, new byte[1_000_000]);
-        using LocalAuthority authority = _folder.Open();
+        using var authority = _folder.Open();
         Assert.Equal(2, Directory.GetFileSystemEntries(_folder.Folder, "*damaged*").Length);
         Assert.Equal("leaf: OK", _folder.Judge(
             authority.Issue(AuthorityFolder.Domain("a.localhost")), "a.localhost", authority.CertificatePath));
@@ -118,9 +118,9 @@ public sealed class OwnAuthorityFilesTests : IDisposable
     [InlineData(-30, "it begins only on")]
     public void A_certificate_out_of_its_time_is_made_anew_for_the_same_key(int days, string reason)
     {
-        using LocalAuthority first = _folder.Open();
+        using var first = _folder.Open();
         _folder.Clock.Advance(TimeSpan.FromDays(days));
-        using LocalAuthority second = _folder.Open();
+        using var second = _folder.Open();
         Assert.Equal(first.Name, second.Name);
         Assert.NotEqual(first.CertificateDer, second.CertificateDer);
         Assert.Contains(reason, _folder.Log.All.Last());
@@ -135,7 +135,7 @@ public sealed class OwnAuthorityFilesTests : IDisposable
         using var key = ECDsa.Create();
         key.ImportFromPem(File.ReadAllText(_folder.KeyPath));
         var request = new CertificateRequest("CN=hotcore local CA", key, HashAlgorithmName.SHA256);
-        using X509Certificate2 leaf = request.CreateSelfSigned(
+        using var leaf = request.CreateSelfSigned(
             _folder.Clock.GetUtcNow().AddDays(-1), _folder.Clock.GetUtcNow().AddDays(1));
         File.WriteAllText(_folder.CertificatePath, leaf.ExportCertificatePem());
         _folder.Open().Dispose();
@@ -145,7 +145,7 @@ public sealed class OwnAuthorityFilesTests : IDisposable
     [Fact]
     public void Twenty_that_open_an_empty_folder_at_once_agree()
     {
-        for (int round = 0; round < 5; round++)
+        for (var round = 0; round < 5; round++)
         {
             using var folder = new AuthorityFolder();
             var opened = new LocalAuthority[20];
@@ -153,28 +153,28 @@ public sealed class OwnAuthorityFilesTests : IDisposable
                 i => opened[i] = folder.Open());
             Assert.Single(opened.Select(authority => Convert.ToHexString(authority.CertificateDer)).Distinct());
             Assert.Equal(2, Directory.GetFileSystemEntries(folder.Folder).Length);
-            foreach (LocalAuthority authority in opened) authority.Dispose();
+            foreach (var authority in opened) authority.Dispose();
         }
     }
 
     [Fact]
     public void Whatever_happened_to_the_files_the_pair_is_refused_or_the_one_that_was_written()
     {
-        using LocalAuthority authority = _folder.Open();
-        byte[] key = File.ReadAllBytes(_folder.KeyPath);
-        byte[] certificate = File.ReadAllBytes(_folder.CertificatePath);
-        DateTimeOffset now = _folder.Clock.GetUtcNow();
-        using SigningKey whole = SigningKey.TryRead(Encoding.Latin1.GetString(key))!;
+        using var authority = _folder.Open();
+        var key = File.ReadAllBytes(_folder.KeyPath);
+        var certificate = File.ReadAllBytes(_folder.CertificatePath);
+        var now = _folder.Clock.GetUtcNow();
+        using var whole = SigningKey.TryRead(Encoding.Latin1.GetString(key))!;
         Cases.Check(
             random => random.Next(2) == 0
                 ? (Key: Cases.Mutate(random, key), Certificate: certificate)
                 : (Key: key, Certificate: Cases.Mutate(random, certificate)),
             pair =>
             {
-                using SigningKey? read = SigningKey.TryRead(Encoding.Latin1.GetString(pair.Key));
+                using var read = SigningKey.TryRead(Encoding.Latin1.GetString(pair.Key));
                 if (read is null) return;
-                string text = Encoding.Latin1.GetString(pair.Certificate);
-                using X509Certificate2? accepted = AuthorityCertificate.TryRead(text, read, now, out string fault);
+                var text = Encoding.Latin1.GetString(pair.Certificate);
+                using var accepted = AuthorityCertificate.TryRead(text, read, now, out var fault);
                 Assert.Equal(accepted is null, fault.Length > 0);
                 if (accepted is null) return;
                 Assert.Equal(authority.CertificateDer, accepted.RawData);
@@ -187,8 +187,8 @@ public sealed class OwnAuthorityFilesTests : IDisposable
     public void Whatever_happened_to_the_files_opening_gives_a_ca_that_issues_and_loses_nothing()
     {
         _folder.Open().Dispose();
-        byte[] key = File.ReadAllBytes(_folder.KeyPath);
-        byte[] certificate = File.ReadAllBytes(_folder.CertificatePath);
+        var key = File.ReadAllBytes(_folder.KeyPath);
+        var certificate = File.ReadAllBytes(_folder.CertificatePath);
         Cases.Check(
             random => (Key: Cases.Mutate(random, key), Certificate: Cases.Mutate(random, certificate)),
             pair =>
@@ -197,7 +197,7 @@ public sealed class OwnAuthorityFilesTests : IDisposable
                 Directory.CreateDirectory(folder.Folder);
                 File.WriteAllBytes(folder.KeyPath, pair.Key);
                 File.WriteAllBytes(folder.CertificatePath, pair.Certificate);
-                using LocalAuthority opened = folder.Open();
+                using var opened = folder.Open();
                 Assert.NotEmpty(opened.Issue(AuthorityFolder.Domain("a.localhost")).ChainDer);
                 string[] kept =
                     [.. Directory.GetFiles(folder.Folder).Select(File.ReadAllBytes).Select(Convert.ToHexString)];

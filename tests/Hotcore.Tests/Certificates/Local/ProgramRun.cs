@@ -16,11 +16,11 @@ internal sealed record ProgramRun(int ExitCode, string Output)
             RedirectStandardError = true,
             WorkingDirectory = Path.GetTempPath(),
         };
-        foreach ((string name, string value) in environment) start.Environment[name] = value;
-        using Process process = Process.Start(start)!;
+        foreach ((var name, var value) in environment) start.Environment[name] = value;
+        using var process = Process.Start(start)!;
         process.StandardInput.Close();
-        Task<string> error = process.StandardError.ReadToEndAsync();
-        string output = process.StandardOutput.ReadToEnd();
+        var error = process.StandardError.ReadToEndAsync();
+        var output = process.StandardOutput.ReadToEnd();
         process.WaitForExit();
         return new ProgramRun(process.ExitCode, output + error.Result);
     }

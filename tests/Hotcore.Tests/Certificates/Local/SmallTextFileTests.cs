@@ -18,7 +18,7 @@ public sealed class SmallTextFileTests : IDisposable
         var winners = new int[rounds, threads];
         var putting = Enumerable.Range(0, threads).Select(n => new Thread(() =>
         {
-            for (int round = 0; round < rounds; round++)
+            for (var round = 0; round < rounds; round++)
             {
                 start.SignalAndWait();
                 winners[round, n] = SmallTextFile.TryPutInPlace(_folder[$"{round}"], $"{n}", OwnerOnly) ? 1 : 0;
@@ -27,9 +27,9 @@ public sealed class SmallTextFileTests : IDisposable
         putting.ForEach(thread => thread.Start());
         putting.ForEach(thread => thread.Join());
 
-        for (int round = 0; round < rounds; round++)
+        for (var round = 0; round < rounds; round++)
         {
-            int winner = Assert.Single(Enumerable.Range(0, threads), n => winners[round, n] == 1);
+            var winner = Assert.Single(Enumerable.Range(0, threads), n => winners[round, n] == 1);
             Assert.Equal($"{winner}", SmallTextFile.Read(_folder[$"{round}"]));
         }
         Assert.Equal(rounds, Directory.GetFiles(_folder.Path).Length);

@@ -1,5 +1,3 @@
-using System.Security.Cryptography.X509Certificates;
-
 namespace Hotcore.Certificates.Local;
 
 /// <summary>
@@ -41,7 +39,7 @@ internal sealed class TrustRoot : IDisposable
     public void MakeDebian()
     {
         Directory.CreateDirectory(DebianFolder);
-        foreach (string folder in (string[])["etc/ssl/certs", "usr/share/ca-certificates"])
+        foreach (var folder in (string[])["etc/ssl/certs", "usr/share/ca-certificates"])
             Directory.CreateDirectory(this[folder]);
         File.WriteAllText(this["usr/share/ca-certificates/other.crt"], MakeAuthorityOf("someone-else"));
         File.WriteAllText(this["etc/ca-certificates.conf"], "other.crt\n");
@@ -64,10 +62,10 @@ internal sealed class TrustRoot : IDisposable
 
     public string MakeFirefoxProfile(string name, string? password = null)
     {
-        string profile = Directory.CreateDirectory(this[System.IO.Path.Combine("home/dev", name)]).FullName;
+        var profile = Directory.CreateDirectory(this[System.IO.Path.Combine("home/dev", name)]).FullName;
         File.WriteAllText(this["password"], password + "\n");
         string[] how = password is null ? ["--empty-password"] : ["-f", this["password"]];
-        ProgramRun run = ProgramRun.Of("certutil", ["-N", "-d", $"sql:{profile}", .. how]);
+        var run = ProgramRun.Of("certutil", ["-N", "-d", $"sql:{profile}", .. how]);
         return run.ExitCode == 0 ? profile : throw new InvalidOperationException(run.Output);
     }
 
@@ -81,8 +79,8 @@ internal sealed class TrustRoot : IDisposable
     /// <summary>The certificate (PEM) of a CA that hotcore made for another user.</summary>
     public static string MakeAuthorityOf(string user)
     {
-        using SigningKey key = SigningKey.Create();
-        using X509Certificate2 certificate = AuthorityCertificate.Make(key, $"{user}@host", DateTimeOffset.UtcNow);
+        using var key = SigningKey.Create();
+        using var certificate = AuthorityCertificate.Make(key, $"{user}@host", DateTimeOffset.UtcNow);
         return certificate.ExportCertificatePem() + "\n";
     }
 
