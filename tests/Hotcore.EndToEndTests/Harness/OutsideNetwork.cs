@@ -49,8 +49,12 @@ public sealed class OutsideNetwork : IAsyncDisposable
     /// <summary>Runs a program on the other machine.</summary>
     public Task<Finished> Run(params string[] command) => Finished.Run("ip", ["netns", "exec", _name, .. command]);
 
-    /// <summary>The cable goes with its end in the namespace.</summary>
-    public async ValueTask DisposeAsync() => await Finished.Run("ip", ["netns", "delete", _name]);
+    /// <summary>The cable first: with the namespace, it would go at some later time, and keep its name until then.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        await Finished.Run("ip", ["link", "delete", _cable]);
+        await Finished.Run("ip", ["netns", "delete", _name]);
+    }
 
     private async Task Lay()
     {
