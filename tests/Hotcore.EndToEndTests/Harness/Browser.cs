@@ -40,7 +40,8 @@ public sealed class Browser : IDisposable
             $"--user-data-dir={Path.Combine(_home.FullName, "profile")}", $"--log-net-log={NetworkLogFile}",
             "--dump-dom", url,
         ],
-        new Dictionary<string, string> { ["HOME"] = _home.FullName });
+        new Dictionary<string, string> { ["HOME"] = _home.FullName },
+        limit: TimeSpan.FromMinutes(3));
 
     public void Dispose() => _home.Delete(recursive: true);
 
