@@ -36,7 +36,7 @@ public sealed class OutsideNetwork : IAsyncDisposable
         var network = new OutsideNetwork();
         try
         {
-            await network.Lay();
+            await Browser.WhileNoneShows(network.Lay);
             return network;
         }
         catch
@@ -52,7 +52,7 @@ public sealed class OutsideNetwork : IAsyncDisposable
     /// <summary>The cable first: with the namespace, it would go at some later time, and keep its name until then.</summary>
     public async ValueTask DisposeAsync()
     {
-        await Finished.Run("ip", ["link", "delete", _cable]);
+        await Browser.WhileNoneShows(() => Finished.Run("ip", ["link", "delete", _cable]));
         await Finished.Run("ip", ["netns", "delete", _name]);
     }
 
@@ -60,6 +60,8 @@ public sealed class OutsideNetwork : IAsyncDisposable
     {
         await Ip("netns", "add", _name);
         await Ip("link", "add", _cable, "type", "veth", "peer", "name", "eth0", "netns", _name);
+        // No IPv6 address, which the kernel would give it some seconds later.
+        await Ip("link", "set", _cable, "addrgenmode", "none");
         await Ip("address", "add", $"{Inside}/30", "dev", _cable);
         await Ip("link", "set", _cable, "up");
         await Ip("-n", _name, "address", "add", $"{Outside}/30", "dev", "eth0");
