@@ -26,6 +26,9 @@ if [ ${#missing[@]} -eq 0 ]; then
     exit 0
 fi
 
+# Another apt may be at work, and a mirror may fail for a moment.
+patience=(-o DPkg::Lock::Timeout=600 -o Acquire::Retries=3)
+
 install="apt-get update && apt-get install --yes --no-install-recommends ${missing[*]}"
 if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then
     echo "The tests need these packages: ${missing[*]}" >&2
@@ -33,8 +36,8 @@ if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then
     exit 1
 fi
 
-apt-get update
-DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends "${missing[@]}"
+apt-get "${patience[@]}" update
+DEBIAN_FRONTEND=noninteractive apt-get "${patience[@]}" install --yes --no-install-recommends "${missing[@]}"
 
 # Debian starts a server once it is installed; the tests want their own, and port 80 free. Only those that came with
 # this run are stopped.

@@ -30,9 +30,15 @@ if [[ -d $folder ]]; then
   exit
 fi
 
-rm -rf "$cache"/debian-* "$cache"/new
-debootstrap --variant=minbase --include="$PACKAGES" "$SUITE" "$cache/new" >"$cache/debootstrap.log" 2>&1 ||
-  fail "debootstrap failed: $(tail -n 3 "$cache/debootstrap.log"); all of it: $cache/debootstrap.log"
+rm -rf "$cache"/debian-*
+# A mirror may fail for a moment.
+for attempt in 1 2 3; do
+  rm -rf "$cache/new"
+  if debootstrap --variant=minbase --include="$PACKAGES" "$SUITE" "$cache/new" >"$cache/debootstrap.log" 2>&1; then
+    break
+  fi
+  ((attempt < 3)) || fail "debootstrap failed: $(tail -n 3 "$cache/debootstrap.log"); all of it: $cache/debootstrap.log"
+done
 
 # A test says itself which firewall is at work; and nothing here waits for a network, or for a person.
 chroot "$cache/new" systemctl --quiet disable ufw firewalld apt-daily.timer apt-daily-upgrade.timer man-db.timer

@@ -29,7 +29,7 @@ public partial class CertificateStatus
         var all = await hotcore.Run();
         Assert.Contains(domain, all.Output);
         Assert.Equal(0, all.ExitCode);
-        Assert.Contains(domain, string.Concat(File.ReadLines(hotcore.LogFile).Where(entry => entry.Contains("valid until"))));
+        await UntilLogged(hotcore, domain, "valid until");
     }
 
     [Fact]
@@ -47,7 +47,7 @@ public partial class CertificateStatus
         var all = await hotcore.Run();
         Assert.Equal(1, all.ExitCode);
         Assert.Contains(domain, all.Output);
-        Assert.Contains(File.ReadLines(hotcore.LogFile), entry => entry.Contains(domain) && entry.Contains("127.0.0.1:1"));
+        await UntilLogged(hotcore, domain, "127.0.0.1:1");
 
         hotcore.Signal(ChildProcess.Terminate);
         await hotcore.WaitForExit();
@@ -109,7 +109,7 @@ public partial class CertificateStatus
         await hotcore.UntilCertificateIs("failed", bad);
         Assert.Equal("GET /", (await hotcore.GetTls(good, pebble.Trusted)).Text);
         Assert.Equal("GET /", (await hotcore.Get(bad)).Text);
-        Assert.Contains(File.ReadLines(hotcore.LogFile), line => line.Contains(bad) && line.Contains("404"));
+        await UntilLogged(hotcore, bad, "404");
     }
 
     [Theory]
@@ -190,6 +190,11 @@ public partial class CertificateStatus
         Assert.Contains(roots, finished.Error);
         Assert.DoesNotContain("   at ", finished.Error);
     }
+
+    /// <summary>Waits for a line with both: hotcore writes what has happened soon after, and not before it says so.</summary>
+    private static Task UntilLogged(RunningHotcore hotcore, string domain, string words) => Wait.Until(
+        () => File.ReadLines(hotcore.LogFile).Any(line => line.Contains(domain) && line.Contains(words)),
+        $"a line in the log with {domain} and {words}");
 
     [GeneratedRegex(@"certificate valid until (\S+Z) renews (\S+Z)")]
     private static partial Regex ValidUntil();

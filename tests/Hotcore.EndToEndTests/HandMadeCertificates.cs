@@ -21,6 +21,10 @@ public class HandMadeCertificates : IAsyncLifetime
         _hotcore = await RunningHotcore.Start(new StartOptions { Acme = AcmeDirectory.Unreachable, Prepare = Put });
         foreach (var domain in (string[])[Elliptic, Rsa, Expired, New, .. Damaged])
             await _hotcore.Add(domain, _upstream.Port);
+        // A file is read soon after its domain is mapped.
+        foreach (var domain in (string[])[Elliptic, Rsa])
+            await _hotcore.UntilCertificateIs("valid", domain);
+        await _hotcore.UntilCertificateIs("failed", Expired);
     }
 
     public async ValueTask DisposeAsync()

@@ -1,3 +1,6 @@
+using System.Net;
+using System.Net.Sockets;
+
 namespace Hotcore.EndToEndTests;
 
 /// <summary>Kept-alive connections: taken up again where that is safe, replaced unseen where they died.</summary>
@@ -36,13 +39,12 @@ public class UpstreamReuse(SharedHotcore shared) : HotcoreTest(shared)
         var domain = await Hotcore.AddNewDomain(upstream.Port);
         await using var client = await Hotcore.Connect();
 
-        for (var i = 0; i < 10; i++)
-        {
-            await client.Send($"POST /{i} HTTP/1.1\r\nHost: {domain}\r\nContent-Length: 5\r\n\r\nhello");
-            Assert.Equal($"POST /{i} hello", (await client.Read()).Text);
-            await client.Send($"POST /{i} HTTP/1.1\r\nHost: {domain}\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n");
-            Assert.Equal($"POST /{i} hello", (await client.Read()).Text);
-        }
+        // All at once: a connection that had been idle for a second, while this test stood still, would not be taken for a POST.
+        await client.Send(string.Concat(Enumerable.Range(0, 10).Select(i =>
+            $"POST /{i} HTTP/1.1\r\nHost: {domain}\r\nContent-Length: 5\r\n\r\nhello"
+            + $"POST /{i} HTTP/1.1\r\nHost: {domain}\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n")));
+        for (var i = 0; i < 20; i++)
+            Assert.Equal($"POST /{i / 2} hello", (await client.Read()).Text);
 
         Assert.Single(upstream.Connections);
     }
@@ -126,9 +128,10 @@ public class UpstreamReuse(SharedHotcore shared) : HotcoreTest(shared)
         await using var upstream = TestUpstream.Scripted();
         var domain = await Hotcore.AddNewDomain(upstream.Port);
         await using var client = await Hotcore.Connect();
-        using var first = await AnswerFirstRequest(upstream, client, domain);
 
-        await client.Send($"POST /once HTTP/1.1\r\nHost: {domain}\r\n{framing}\r\n\r\n{body}");
+        // In one write: a connection that had been idle for a second would not be taken for a POST.
+        using var first = await AnswerFirstRequest(
+            upstream, client, domain, $"POST /once HTTP/1.1\r\nHost: {domain}\r\n{framing}\r\n\r\n{body}");
         await first.ExpectRequest();
         first.Close();
 
@@ -181,7 +184,9 @@ public class UpstreamReuse(SharedHotcore shared) : HotcoreTest(shared)
     [Fact]
     public async Task An_app_that_listens_on_IPv6_only_is_reached()
     {
-        await using var upstream = TestUpstream.Repeating(System.Net.IPAddress.IPv6Loopback);
+        // hotcore tries 127.0.0.1 first: nobody listens there, and no other test's app gets to.
+        using var reserved = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        await using var upstream = await RepeatingOnIPv6Only(reserved);
         var domain = await Hotcore.AddNewDomain(upstream.Port);
         await using var client = await Hotcore.Connect();
 
@@ -190,10 +195,33 @@ public class UpstreamReuse(SharedHotcore shared) : HotcoreTest(shared)
         Assert.Single(upstream.Connections);
     }
 
-    /// <summary>Brings a kept-alive upstream connection about.</summary>
-    private static async Task<UpstreamConnection> AnswerFirstRequest(TestUpstream upstream, RawClient client, string domain)
+    /// <summary>Starts an app on ::1, at a port whose number on 127.0.0.1 a socket is then bound to.</summary>
+    private static async Task<TestUpstream> RepeatingOnIPv6Only(Socket reserved)
     {
-        await client.Send($"GET /first HTTP/1.1\r\nHost: {domain}\r\n\r\n");
+        for (; ; )
+        {
+            var upstream = TestUpstream.Repeating(IPAddress.IPv6Loopback);
+            try
+            {
+                reserved.Bind(new IPEndPoint(IPAddress.Loopback, upstream.Port));
+                return upstream;
+            }
+            catch (SocketException failure) when (failure.SocketErrorCode == SocketError.AddressAlreadyInUse)
+            {
+                await upstream.DisposeAsync();
+            }
+        }
+    }
+
+    /// <summary>Brings a kept-alive upstream connection about.</summary>
+    /// <param name="upstream">The app.</param>
+    /// <param name="client">Who asks it.</param>
+    /// <param name="domain">What leads to it.</param>
+    /// <param name="next">What the client sends together with its first request.</param>
+    private static async Task<UpstreamConnection> AnswerFirstRequest(
+        TestUpstream upstream, RawClient client, string domain, string next = "")
+    {
+        await client.Send($"GET /first HTTP/1.1\r\nHost: {domain}\r\n\r\n{next}");
         var connection = await upstream.Accept();
         await connection.ExpectRequest();
         await connection.Send(Answers.Ok("first"));

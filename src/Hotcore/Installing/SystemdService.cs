@@ -106,6 +106,8 @@ internal sealed class SystemdService(MachineRoot machine)
         if (machine.FindProgram("journalctl") is null) return null;
         try
         {
+            // The last words may still be on their way into the journal. An old systemd does not know how to wait for them.
+            machine.Ask(1, "journalctl", "--sync");
             var said = machine.Run(
                 "journalctl", "--unit", SystemdUnit.Name, "--lines", "30", "--output", "cat", "--no-pager", "--quiet");
             string? line = said.Split('\n').LastOrDefault(line => line.StartsWith(CannotStart, StringComparison.Ordinal));

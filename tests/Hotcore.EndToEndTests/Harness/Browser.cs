@@ -3,6 +3,8 @@ namespace Hotcore.EndToEndTests.Harness;
 /// <summary>Headless Chromium with a home of its own, in which no CA is trusted yet.</summary>
 public sealed class Browser : IDisposable
 {
+    private static readonly SemaphoreSlim Network = new(1);
+
     private readonly DirectoryInfo _home = Directory.CreateTempSubdirectory("hotcore-browser-");
 
     private Browser()
@@ -32,7 +34,7 @@ public sealed class Browser : IDisposable
     public Task Trust(string caFile) => Certutil("-A", "-t", "C,,", "-n", "hotcore", "-i", caFile);
 
     /// <summary>Loads a page and all that belongs to it; the page as it is then is the output.</summary>
-    public Task<Finished> Show(string url) => Finished.Run(
+    public Task<Finished> Show(string url) => WhileNoneShows(() => Finished.Run(
         "chromium",
         [
             "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
@@ -40,7 +42,32 @@ public sealed class Browser : IDisposable
             $"--user-data-dir={Path.Combine(_home.FullName, "profile")}", $"--log-net-log={NetworkLogFile}",
             "--dump-dom", url,
         ],
-        new Dictionary<string, string> { ["HOME"] = _home.FullName });
+        new Dictionary<string, string> { ["HOME"] = _home.FullName },
+        limit: TimeSpan.FromMinutes(3)));
+
+    /// <summary>
+    /// Changes this machine's network while no browser of these tests shows a page: with an address that comes or goes, a browser
+    /// drops all its connections (ERR_NETWORK_CHANGED).
+    /// </summary>
+    public static async Task<T> WhileNoneShows<T>(Func<Task<T>> act)
+    {
+        await Network.WaitAsync();
+        try
+        {
+            return await act();
+        }
+        finally
+        {
+            Network.Release();
+        }
+    }
+
+    /// <summary>The same.</summary>
+    public static Task WhileNoneShows(Func<Task> act) => WhileNoneShows(async () =>
+    {
+        await act();
+        return true;
+    });
 
     public void Dispose() => _home.Delete(recursive: true);
 

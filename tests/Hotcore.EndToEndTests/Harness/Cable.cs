@@ -28,13 +28,9 @@ public sealed class Cable : IAsyncDisposable
     public static async Task<Cable> Lay(BootedDebian debian)
     {
         var cable = new Cable();
-        var leader = debian.Leader.ToString(CultureInfo.InvariantCulture);
         try
         {
-            await Ip("link", "add", cable._name, "type", "veth", "peer", "name", "outside", "netns", leader);
-            await Ip("address", "add", $"{cable.Here}/30", "dev", cable._name);
-            await Ip("link", "set", cable._name, "up");
-            await debian.Shell($"ip address add {cable.There}/30 dev outside && ip link set outside up");
+            await Browser.WhileNoneShows(() => cable.LayTo(debian));
             return cable;
         }
         catch
@@ -45,7 +41,19 @@ public sealed class Cable : IAsyncDisposable
     }
 
     /// <summary>Both ends go, unless they went with the Debian.</summary>
-    public async ValueTask DisposeAsync() => await Finished.Run("ip", ["link", "delete", _name]);
+    public async ValueTask DisposeAsync() =>
+        await Browser.WhileNoneShows(() => Finished.Run("ip", ["link", "delete", _name]));
+
+    private async Task LayTo(BootedDebian debian)
+    {
+        var leader = debian.Leader.ToString(CultureInfo.InvariantCulture);
+        await Ip("link", "add", _name, "type", "veth", "peer", "name", "outside", "netns", leader);
+        // No IPv6 address, which the kernel would give it some seconds later.
+        await Ip("link", "set", _name, "addrgenmode", "none");
+        await Ip("address", "add", $"{Here}/30", "dev", _name);
+        await Ip("link", "set", _name, "up");
+        await debian.Shell($"ip address add {There}/30 dev outside && ip link set outside up");
+    }
 
     private static IPAddress Address(int host) =>
         new([198, (byte)(18 + (Number >> 14)), (byte)(Number >> 6), (byte)((Number << 2) + host)]);

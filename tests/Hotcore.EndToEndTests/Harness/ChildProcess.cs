@@ -15,6 +15,8 @@ public sealed class ChildProcess : IAsyncDisposable
     public const int Interrupt = 2;
     public const int Terminate = 15;
 
+    private const int TextFileBusy = 26; // errno(3)
+
     /// <summary>What is still running: ended with the tests, however these end.</summary>
     private static readonly ConcurrentDictionary<int, ChildProcess> Running = new();
 
@@ -70,18 +72,10 @@ public sealed class ChildProcess : IAsyncDisposable
         };
         foreach (var (name, value) in environment ?? new Dictionary<string, string>())
             start.Environment[name] = value;
-        try
-        {
-            var process = Process.Start(start)!;
-            if (!keepsInput)
-                process.StandardInput.Close();
-            return new ChildProcess(process);
-        }
-        catch (Win32Exception notFound)
-        {
-            throw new InvalidOperationException(
-                $"this test needs {program}, which this machine has not: sudo scripts/install-test-needs.sh", notFound);
-        }
+        var process = Start(start);
+        if (!keepsInput)
+            process.StandardInput.Close();
+        return new ChildProcess(process);
     }
 
     /// <summary>The next line of standard output; null once there is none left.</summary>
@@ -133,8 +127,31 @@ public sealed class ChildProcess : IAsyncDisposable
         _process.Dispose();
     }
 
+    /// <summary>Gives a program something to read that kept its input.</summary>
+    public Task Write(string text) => _process.StandardInput.WriteAsync(text);
+
     /// <summary>Ends the input of a program that kept it.</summary>
     public void CloseInput() => _process.StandardInput.Close();
+
+    private static Process Start(ProcessStartInfo start)
+    {
+        for (var started = Stopwatch.StartNew(); ; Thread.Sleep(20))
+        {
+            try
+            {
+                return Process.Start(start)!;
+            }
+            catch (Win32Exception busy) when (busy.NativeErrorCode == TextFileBusy && started.Elapsed < Wait.Limit)
+            {
+                // Written a moment ago, and a process that another thread starts has it open until it becomes its program.
+            }
+            catch (Win32Exception notFound) when (notFound.NativeErrorCode != TextFileBusy)
+            {
+                throw new InvalidOperationException(
+                    $"this test needs {start.FileName}, which this machine has not: sudo scripts/install-test-needs.sh", notFound);
+            }
+        }
+    }
 
     private void EndNow()
     {

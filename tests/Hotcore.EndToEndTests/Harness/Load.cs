@@ -38,7 +38,8 @@ public sealed class Load : IAsyncDisposable
     /// <summary>Begins. The domains of <see cref="LoadSite"/> have to be mapped to the first of <see cref="Ports"/>.</summary>
     /// <param name="site">Where the clients go.</param>
     /// <param name="debian">The Debian's network, for messages.</param>
-    public static async Task<Load> Start(LoadSite site, NetworkNamespace debian)
+    /// <param name="patience">How long a message waits for its reply before it counts as lost.</param>
+    public static async Task<Load> Start(LoadSite site, NetworkNamespace debian, TimeSpan patience)
     {
         var load = new Load(site);
         try
@@ -47,7 +48,7 @@ public sealed class Load : IAsyncDisposable
             load.BeginKeptConnections();
             load.BeginHttp2();
             load.BeginTransfers();
-            load.BeginMessages(debian);
+            load.BeginMessages(debian, patience);
             for (var i = 0; i < 50; i++)
                 await load.OpenWebSockets();
             for (var i = 0; i < 10; i++)
@@ -162,7 +163,7 @@ public sealed class Load : IAsyncDisposable
         Assert.True(body.Span.SequenceEqual(echo), "the body came back otherwise");
     }
 
-    /// <summary>At a pace at which each lasts longer than all upgrades.</summary>
+    /// <summary>At a pace at which the app is at work on each throughout all upgrades, even where these take minutes.</summary>
     private void BeginTransfers()
     {
         var transfers = new LoadTransfers(_site, _workers);
@@ -191,17 +192,17 @@ public sealed class Load : IAsyncDisposable
         });
     }
 
-    private void BeginMessages(NetworkNamespace debian)
+    private void BeginMessages(NetworkNamespace debian, TimeSpan patience)
     {
         foreach (var (name, loopback, keepsSocket) in new[]
         {
             ("each", IPAddress.Loopback, false), ("one", IPAddress.Loopback, true), ("six", IPAddress.IPv6Loopback, false),
         })
         {
-            var program = NewProgram(new LoadMessages(debian, loopback, name, keepsSocket));
+            var program = NewProgram(new LoadMessages(debian, loopback, name, keepsSocket, patience));
             _workers.Repeat("messages", (150, 300), _ => program.Change());
         }
-        var changing = NewProgram(new LoadMessages(debian, IPAddress.Loopback, "", keepsSocket: false));
+        var changing = NewProgram(new LoadMessages(debian, IPAddress.Loopback, "", keepsSocket: false, patience));
         var kept = NewKeptAlive(isTls: false);
         _workers.Repeat("changes in force", (100, 200), number => ChangeAndAsk(changing, kept, number));
     }

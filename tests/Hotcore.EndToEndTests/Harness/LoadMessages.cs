@@ -5,19 +5,21 @@ using System.Text;
 namespace Hotcore.EndToEndTests.Harness;
 
 /// <summary>
-/// A program in a booted Debian that changes mappings by messages, waits some seconds for each reply and no longer, and knows what
-/// has to be stored. One caller at a time.
+/// A program in a booted Debian that changes mappings by messages, waits for each reply, and knows what has to be stored. One
+/// caller at a time.
 /// </summary>
 /// <param name="debian">The Debian's network.</param>
 /// <param name="loopback">Which of its loopback addresses the program sends to.</param>
 /// <param name="name">What its domains begin with.</param>
 /// <param name="keepsSocket">Whether one socket sends all messages, or each message has its own.</param>
-public sealed class LoadMessages(NetworkNamespace debian, IPAddress loopback, string name, bool keepsSocket) : IDisposable
+/// <param name="patience">
+/// How long it waits. Whether a reply comes is what counts; how fast it does is for a bench on a quiet machine to say.
+/// </param>
+public sealed class LoadMessages(NetworkNamespace debian, IPAddress loopback, string name, bool keepsSocket, TimeSpan patience)
+    : IDisposable
 {
     private const int Domains = 3;
     private const int Port = 40608;
-    // Whether a reply comes; how fast it does is for a bench on a quiet machine to say.
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
 
     private readonly Dictionary<string, int> _stored = [];
     private ControlSocket? _socket;
@@ -63,7 +65,7 @@ public sealed class LoadMessages(NetworkNamespace debian, IPAddress loopback, st
         {
             var sent = Stopwatch.GetTimestamp();
             await socket.Send(Encoding.ASCII.GetBytes(message));
-            var reply = await socket.Receive(Patience) ?? throw new TimeoutException($"no reply to \"{message}\" within {Patience.TotalSeconds} s");
+            var reply = await socket.Receive(patience) ?? throw new TimeoutException($"no reply to \"{message}\" within {patience.TotalSeconds} s");
             var time = Stopwatch.GetElapsedTime(sent);
             Slowest = time > Slowest ? time : Slowest;
             isKept = keepsSocket;

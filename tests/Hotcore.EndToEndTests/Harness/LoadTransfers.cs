@@ -8,7 +8,13 @@ public sealed class LoadTransfers(LoadSite site, LoadWorkers workers)
 {
     private const int BytesPerWrite = 10_000;
 
-    /// <summary>Reads at a pace for as long as the load lasts, and what is left then as fast as it can.</summary>
+    /// <summary>What is left of a download takes as long as this at least, however little it is.</summary>
+    private static readonly TimeSpan LeastLeft = TimeSpan.FromSeconds(100);
+
+    /// <summary>
+    /// Reads at a pace for as long as the load lasts, and what is left then as fast as it can. The pace slackens towards the end,
+    /// which is so never reached before the load's, on however slow a machine.
+    /// </summary>
     public void BeginDownload(string kind, Version version, long lengthBytes, int bytesPerSecond) => workers.Do(kind, async () =>
     {
         using var client = NewClient();
@@ -17,13 +23,18 @@ public sealed class LoadTransfers(LoadSite site, LoadWorkers workers)
         Assert.Equal((HttpStatusCode.OK, lengthBytes), (response.StatusCode, response.Content.Headers.ContentLength));
         await using var body = await response.Content.ReadAsStreamAsync();
         var started = Stopwatch.StartNew();
+        var due = TimeSpan.Zero;
         var buffer = new byte[BytePattern.MostBytes];
         long at = 0;
-        for (int read; (read = await body.ReadAsync(buffer)) > 0; workers.Record.Count(kind))
+        for (int read; ; at += read, workers.Record.Count(kind))
         {
+            var pace = Math.Clamp((lengthBytes - at) / LeastLeft.TotalSeconds, 1, bytesPerSecond);
+            var most = workers.HasEnded ? buffer.Length : (int)Math.Min(pace, buffer.Length);
+            if ((read = await body.ReadAsync(buffer.AsMemory(0, most))) == 0)
+                break;
             BytePattern.Expect(at, buffer.AsSpan(0, read));
-            at += read;
-            await workers.Pause(TimeSpan.FromSeconds((double)at / bytesPerSecond) - started.Elapsed);
+            due += TimeSpan.FromSeconds(read / pace);
+            await workers.Pause(due - started.Elapsed);
         }
         Assert.Equal(lengthBytes, at);
     });

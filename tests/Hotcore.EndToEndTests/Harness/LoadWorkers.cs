@@ -5,7 +5,7 @@ namespace Hotcore.EndToEndTests.Harness;
 /// </summary>
 public sealed class LoadWorkers : IDisposable
 {
-    private static readonly TimeSpan EndLimit = TimeSpan.FromMinutes(2);
+    private static readonly TimeSpan EndLimit = TimeSpan.FromMinutes(5);
 
     private readonly HashSet<string> _kinds = [];
     private readonly List<Task> _working = [];

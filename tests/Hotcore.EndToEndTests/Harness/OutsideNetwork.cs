@@ -36,7 +36,7 @@ public sealed class OutsideNetwork : IAsyncDisposable
         var network = new OutsideNetwork();
         try
         {
-            await network.Lay();
+            await Browser.WhileNoneShows(network.Lay);
             return network;
         }
         catch
@@ -49,13 +49,19 @@ public sealed class OutsideNetwork : IAsyncDisposable
     /// <summary>Runs a program on the other machine.</summary>
     public Task<Finished> Run(params string[] command) => Finished.Run("ip", ["netns", "exec", _name, .. command]);
 
-    /// <summary>The cable goes with its end in the namespace.</summary>
-    public async ValueTask DisposeAsync() => await Finished.Run("ip", ["netns", "delete", _name]);
+    /// <summary>The cable first: with the namespace, it would go at some later time, and keep its name until then.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        await Browser.WhileNoneShows(() => Finished.Run("ip", ["link", "delete", _cable]));
+        await Finished.Run("ip", ["netns", "delete", _name]);
+    }
 
     private async Task Lay()
     {
         await Ip("netns", "add", _name);
         await Ip("link", "add", _cable, "type", "veth", "peer", "name", "eth0", "netns", _name);
+        // No IPv6 address, which the kernel would give it some seconds later.
+        await Ip("link", "set", _cable, "addrgenmode", "none");
         await Ip("address", "add", $"{Inside}/30", "dev", _cable);
         await Ip("link", "set", _cable, "up");
         await Ip("-n", _name, "address", "add", $"{Outside}/30", "dev", "eth0");
