@@ -87,21 +87,22 @@ internal sealed class SystemdService(MachineRoot machine)
 
     private void Control(string verb)
     {
+        var begun = DateTimeOffset.UtcNow;
         try
         {
             machine.Run(StartPatience, "systemctl", verb, SystemdUnit.Name);
         }
         catch (ProgramFailure failure)
         {
-            throw new InstallFailure(FindReason() ?? $"{failure.Message} (more: sudo journalctl -u hotcore)");
+            throw new InstallFailure(FindReason(begun) ?? $"{failure.Message} (more: sudo journalctl -u hotcore)");
         }
     }
 
     private string Show(string property) =>
         machine.Run("systemctl", "show", "--property", property, "--value", SystemdUnit.Name).Trim();
 
-    /// <summary>What the service itself said last of why it does not start.</summary>
-    private string? FindReason()
+    /// <summary>What the service itself said last of why it does not start, since a moment: an earlier failure had other reasons.</summary>
+    private string? FindReason(DateTimeOffset since)
     {
         if (machine.FindProgram("journalctl") is null) return null;
         try
@@ -109,7 +110,8 @@ internal sealed class SystemdService(MachineRoot machine)
             // The last words may still be on their way into the journal. An old systemd does not know how to wait for them.
             machine.Ask(1, "journalctl", "--sync");
             var said = machine.Run(
-                "journalctl", "--unit", SystemdUnit.Name, "--lines", "30", "--output", "cat", "--no-pager", "--quiet");
+                "journalctl", "--unit", SystemdUnit.Name, "--since", $"@{since.ToUnixTimeSeconds()}", "--output", "cat", "--no-pager",
+                "--quiet");
             string? line = said.Split('\n').LastOrDefault(line => line.StartsWith(CannotStart, StringComparison.Ordinal));
             return line is null ? null : $"it cannot start: {line[CannotStart.Length..].Trim()}";
         }
