@@ -438,10 +438,11 @@ public sealed class Http2Client : IAsyncDisposable
                 ? frame with { Payload = [] }
                 : frame);
             Receive(frame, answers);
+            // Before any test can see the frame: what the test sends next leaves behind the answers, and not around them.
+            if (answers.Count > 0)
+                _ = Send([.. answers]);
         }
         Pulse();
-        if (answers.Count > 0)
-            _ = Send([.. answers]);
     }
 
     private void Receive(Http2Frame frame, List<Http2Frame> answers)
