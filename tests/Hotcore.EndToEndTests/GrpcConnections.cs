@@ -53,7 +53,8 @@ public class GrpcConnections(SharedHotcore shared) : HotcoreTest(shared)
                 await new Talker.TalkerClient(channel).SayAsync(new Words { Text = "hello" }, deadline: Soon)));
         }
 
-        Assert.InRange(app.ConnectionCount, 1, 10);
+        // One for each of hotcore's loops, if the clients were spread over them.
+        Assert.InRange(app.ConnectionCount, 1, Math.Max(10, Environment.ProcessorCount));
         foreach (var channel in channels)
             channel.Dispose();
     }
