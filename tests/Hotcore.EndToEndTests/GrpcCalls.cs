@@ -66,12 +66,12 @@ public class GrpcCalls(SharedHotcore shared) : HotcoreTest(shared)
     {
         await using var app = await GrpcApp.Start();
         using var channel = GrpcClient.Open(Hotcore, await Hotcore.AddNewDomain(app.Port), isTls);
-        using var call = new Talker.TalkerClient(channel).Chat(deadline: Soon);
+        using var call = new Talker.TalkerClient(channel).Chat(deadline: Later);
 
         for (var i = 0; i < 1000; i++)
         {
-            await call.RequestStream.WriteAsync(new Words { Number = i });
-            Assert.True(await call.ResponseStream.MoveNext(default));
+            await Wait.For(call.RequestStream.WriteAsync(new Words { Number = i }), $"message {i} to leave");
+            Assert.True(await Wait.For(call.ResponseStream.MoveNext(default), $"message {i} to come back"));
             Assert.Equal(i, call.ResponseStream.Current.Number);
         }
         await call.RequestStream.CompleteAsync();
@@ -199,4 +199,7 @@ public class GrpcCalls(SharedHotcore shared) : HotcoreTest(shared)
 
     /// <summary>A deadline that a test never meets; every call has one, so that none hangs.</summary>
     private static DateTime Soon => DateTime.UtcNow + Wait.Limit;
+
+    /// <summary>The same for a call of many steps, where the test waits for each of them only as long as for a call.</summary>
+    private static DateTime Later => DateTime.UtcNow + (10 * Wait.Limit);
 }

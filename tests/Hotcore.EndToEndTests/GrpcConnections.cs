@@ -8,26 +8,31 @@ public class GrpcConnections(SharedHotcore shared) : HotcoreTest(shared)
 {
     private static DateTime Soon => DateTime.UtcNow + Wait.Limit;
 
+    /// <summary>For a call of many steps, where the test waits for each of them only as long as for a call.</summary>
+    private static DateTime Later => DateTime.UtcNow + (10 * Wait.Limit);
+
     [Fact]
     public async Task A_thousand_calls_share_few_connections()
     {
         await using var app = await GrpcApp.Start();
         using var channel = GrpcClient.Open(Hotcore, await Hotcore.AddNewDomain(app.Port));
         var client = new Talker.TalkerClient(channel);
-        var chats = Enumerable.Range(0, 50).Select(_ => client.Chat(deadline: Soon)).ToList();
+        var chats = Enumerable.Range(0, 50).Select(_ => client.Chat(deadline: Later)).ToList();
 
         // The streams stay open, beside each other, while many small calls come and go.
         for (var round = 0; round < 20; round++)
         {
             var calls = Enumerable.Range(0, 50)
                 .Select(number => client.SayAsync(new Words { Number = number }, deadline: Soon).ResponseAsync);
-            Assert.Equal(Enumerable.Range(0, 50), (await Task.WhenAll(calls)).Select(answer => answer.Number));
-            await Task.WhenAll(chats.Select(async (chat, number) =>
+            var answers = await Wait.For(Task.WhenAll(calls), $"the small calls of round {round}");
+            Assert.Equal(Enumerable.Range(0, 50), answers.Select(answer => answer.Number));
+            var messages = chats.Select(async (chat, number) =>
             {
                 await chat.RequestStream.WriteAsync(new Words { Number = number });
                 Assert.True(await chat.ResponseStream.MoveNext(default));
                 Assert.Equal(number, chat.ResponseStream.Current.Number);
-            }));
+            });
+            await Wait.For(Task.WhenAll(messages), $"the messages of round {round}");
         }
 
         Assert.InRange(app.ConnectionCount, 1, 4);
@@ -48,7 +53,8 @@ public class GrpcConnections(SharedHotcore shared) : HotcoreTest(shared)
                 await new Talker.TalkerClient(channel).SayAsync(new Words { Text = "hello" }, deadline: Soon)));
         }
 
-        Assert.InRange(app.ConnectionCount, 1, 10);
+        // One for each of hotcore's loops, if the clients were spread over them.
+        Assert.InRange(app.ConnectionCount, 1, Math.Max(10, Environment.ProcessorCount));
         foreach (var channel in channels)
             channel.Dispose();
     }

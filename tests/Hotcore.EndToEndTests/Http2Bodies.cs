@@ -511,8 +511,8 @@ public class Http2Bodies(SharedHotcore shared) : HotcoreTest(shared)
             var before = huge.BodyLength;
             var small = await client.Get(domain, "/small");
             Assert.Equal("small", small.Text);
-            // Behind what is on its way in sockets, and no further.
-            Assert.InRange(huge.BodyLength - before, 0, 50_000_000);
+            // Behind what is on its way in sockets, however slowly that is read here, and not behind the 10 GB.
+            Assert.InRange(huge.BodyLength - before, 0, 1_000_000_000);
         }
         Assert.False(huge.IsOver);
         await client.Send(RstStream(huge.Id));
@@ -522,30 +522,38 @@ public class Http2Bodies(SharedHotcore shared) : HotcoreTest(shared)
     public async Task Two_large_answers_share_the_connection()
     {
         const int length = 20_000_000;
+        var piece = new byte[10_000];
+        var sent = new long[2];
         await using var upstream = TestUpstream.Serving(async connection =>
         {
-            await connection.ExpectRequest();
+            var number = int.Parse((await connection.ExpectRequest()).Target[1..]);
             await connection.Send($"HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n");
-            await connection.Send(new byte[length]);
+            for (; sent[number] < length; sent[number] += piece.Length)
+                await connection.Send(piece);
         });
         var domain = await Hotcore.AddNewDomain(upstream.Port);
         await using var client = await Http2Client.Connect(
-            Hotcore.Http, new Http2Options { Settings = [(Http2Setting.InitialWindowSize, 1_000_000)] });
+            Hotcore.Http, new Http2Options { Settings = [(Http2Setting.InitialWindowSize, 0)] });
         await client.Send(WindowUpdate(0, 100_000_000));
-        var first = await client.Request(domain);
-        var second = await client.Request(domain);
+        var first = await client.Request(domain, "/0");
+        var second = await client.Request(domain, "/1");
         first.KeepsBody = second.KeepsBody = false;
         var secondWhenFirstEnded = -1L;
         var firstWhenSecondEnded = -1L;
         first.OnBody = _ => secondWhenFirstEnded = first.BodyLength == length ? second.BodyLength : -1;
         second.OnBody = _ => firstWhenSecondEnded = second.BodyLength == length ? first.BodyLength : -1;
+        await client.ReadHead(first);
+        await client.ReadHead(second);
+        await Wait.Until(() => sent.All(bytes => bytes >= length / 50), "the beginning of both answers in sockets");
 
+        // Both bodies begin at once, and more of each than is asked for below is on its way, however late the app sends the rest.
+        await client.Send(Settings((Http2Setting.InitialWindowSize, 1_000_000)));
         await client.ReadAnswer(first);
         await client.ReadAnswer(second);
 
         // Neither waited for the other's end.
-        Assert.InRange(secondWhenFirstEnded, length / 10, length);
-        Assert.InRange(firstWhenSecondEnded, length / 10, length);
+        Assert.InRange(secondWhenFirstEnded, length / 100, length);
+        Assert.InRange(firstWhenSecondEnded, length / 100, length);
     }
 
     [Fact]

@@ -191,7 +191,7 @@ public class Http2Fields(SharedHotcore shared) : HotcoreTest(shared)
     };
 
     private static readonly string[] LongerLater =
-        ["longer than stated in its second frame", "longer than stated before its end", "longer than nothing"];
+        ["longer than stated in its second frame", "longer than stated before its end"];
 
     private static readonly Dictionary<string, ((string Name, string Value)[] Fields, string Line, string Host)> GoodHeads = new()
     {
@@ -250,8 +250,16 @@ public class Http2Fields(SharedHotcore shared) : HotcoreTest(shared)
         var domain = await Hotcore.AddNewDomain(upstream.Port);
         await using var client = await Http2Client.Connect(Hotcore.Http);
 
-        await client.Request(domain, "/open", "POST", fields, endStream: false);
-        await client.Send(frames);
+        // A request without a body is whole with its head: the surplus comes with that head, before there is a connection for it.
+        if (name == "longer than nothing")
+        {
+            await client.Send([Headers(1, Http2Client.Head(domain, "/open", "POST", fields), endStream: false), .. frames]);
+        }
+        else
+        {
+            await client.Request(domain, "/open", "POST", fields, endStream: false);
+            await client.Send(frames);
+        }
 
         // What was stated may have come whole before the surplus showed: then that and nothing else is the request, whose
         // answer may end the stream first (8.1).

@@ -14,9 +14,8 @@ public class Http2Robustness(SharedHotcore shared) : HotcoreTest(shared)
     [Fact]
     public async Task Mutated_frames_harm_nobody()
     {
-        // Another each day, so that a year of runs sees more than one; printed, so that a failure can be had again.
-        var seed = DateTime.UtcNow.DayOfYear * 100_000;
-        TestContext.Current.TestOutputHelper?.WriteLine($"seed {seed}");
+        // Always the same: whether this passes must depend on what was changed, and not on the day.
+        const int seed = 100_000;
         await using var upstream = TestUpstream.Repeating();
         var domain = await Hotcore.AddNewDomain(upstream.Port);
         var sequences = Sequences(domain);
