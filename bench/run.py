@@ -8,6 +8,7 @@ to all alike, and a ratio is taken within each round before its median is.
 """
 
 import argparse
+import concurrent.futures
 import datetime
 import os
 import platform
@@ -39,6 +40,8 @@ QUICK_HANDSHAKES = 500
 LARGE_BODY_BYTES = 100 * 1024
 HUGE_BODY_BYTES = 1024 ** 3
 QUICK_HUGE_BODY_BYTES = 128 * 1024 ** 2
+CHANGES_PER_SECOND = 1000
+EVENTS_PER_SECOND = 50
 H2_CLIENTS = 16
 H2_STREAMS = 16
 START_LIMIT_SECONDS = 20
@@ -196,12 +199,15 @@ def start_hotcore(directory, port, upstream_port, site):
         mode = ["--http-port", 0, "--https-port", port, "--acme-directory", "http://127.0.0.1:1/dir"]
     else:
         mode = ["--local", "--http-port", port, "--https-port", 0]
-    process = Process(
-        [HOTCORE, "serve", "--data", data, "--bind", "127.0.0.1", "--control-port", 0, *mode], stdout=subprocess.PIPE)
-    control_port = await_hotcore(process)
-    send_command(control_port, f"add {site.domain} {upstream_port}")
+    said = directory / "hotcore.stderr"
+    with open(said, "w", encoding="utf-8") as log:
+        process = Process(
+            [HOTCORE, "serve", "--data", data, "--bind", "127.0.0.1", "--control-port", 0, *mode],
+            stdout=subprocess.PIPE, stderr=log)
+    process.control_port = await_hotcore(process, said)
+    send_command(process.control_port, f"add {site.domain} {upstream_port}")
     if site.is_tls:
-        await_certificate(control_port, site.domain)
+        await_certificate(process.control_port, site.domain)
     return process
 
 
@@ -213,7 +219,7 @@ def await_certificate(control_port, domain):
         time.sleep(0.05)
 
 
-def await_hotcore(process):
+def await_hotcore(process, said):
     """Reads what hotcore prints until it is ready, and returns its control port."""
     control_port = None
     for line in process.popen.stdout:
@@ -221,7 +227,7 @@ def await_hotcore(process):
             control_port = int(control[1])
         if line == "ready\n":
             return control_port
-    sys.exit("hotcore did not start.")
+    sys.exit(f"hotcore did not start: {said.read_text()}")
 
 
 def send_command(control_port, command, expected="ok"):
@@ -569,6 +575,79 @@ def measure_idle_tls(bench):
     return results
 
 
+def measure_promptness(bench):
+    """How soon messages are answered and events passed on while wrk keeps the cores busy; returns what → milliseconds each."""
+    process, port = start_proxies(bench, HTTP)["hotcore"]
+    # The bench's own threads have to get the interpreter in turn, and soon.
+    sys.setswitchinterval(0.0005)
+    seconds = bench.options.seconds
+    results = {"reply to a change of the mappings": [], "event of a stream": []}
+    with concurrent.futures.ThreadPoolExecutor() as threads, socket.create_server(("127.0.0.1", 0)) as app:
+        send_command(process.control_port, f"add events.localhost {app.getsockname()[1]}")
+        for number in range(bench.options.rounds):
+            load = threads.submit(run_wrk, "hotcore", process, port, HTTP, "/", seconds)
+            sending = threads.submit(send_events, app, seconds)
+            measured = [threads.submit(time_replies, threads, process.control_port, seconds), threads.submit(time_events, port)]
+            for what, delays in zip(results, measured):
+                results[what] += delays.result()
+            sending.result()
+            rate = load.result()["rate"]
+            slowest = ", ".join(f"{what} {max(delays):.1f} ms" for what, delays in results.items())
+            print(f"  round {number + 1}  {rate:8.0f} requests/s beside; slowest so far: {slowest}", flush=True)
+    return results
+
+
+def time_replies(threads, control_port, seconds):
+    """Sends changes at their times, whether those before are answered or not; returns how many milliseconds each reply took."""
+    sent = {}
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:
+        control.settimeout(2)
+        control.connect(("127.0.0.1", control_port))
+        receiving = threads.submit(receive_replies, control, sent, CHANGES_PER_SECOND * seconds)
+        started = time.monotonic()
+        for number in range(CHANGES_PER_SECOND * seconds):
+            time.sleep(max(0, started + number / CHANGES_PER_SECOND - time.monotonic()))
+            change = f"change{number % 2000}.localhost {10_000 + number // 2000}"
+            sent[f"ok {change}"] = time.monotonic()
+            control.send(f"add {change}".encode())
+        return receiving.result()
+
+
+def receive_replies(control, sent, count):
+    delays = []
+    while len(delays) < count:
+        try:
+            reply = control.recv(65536).decode()
+        except TimeoutError:
+            sys.exit(f"{count - len(delays)} of {count} changes were not answered.")
+        delays.append((time.monotonic() - sent.pop(reply)) * 1000)
+    return delays
+
+
+def send_events(app, seconds):
+    """An app that serves one event stream; each event is the time at which it was sent."""
+    connection, _ = app.accept()
+    with connection:
+        connection.recv(65536)
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n")
+        for _ in range(EVENTS_PER_SECOND * seconds):
+            time.sleep(1 / EVENTS_PER_SECOND)
+            connection.sendall(f"data: {time.monotonic()}\n\n".encode())
+
+
+def time_events(port):
+    """Receives that stream; returns how many milliseconds each event was on its way."""
+    delays = []
+    with open_connection(port) as connection:
+        connection.sendall(b"GET /events HTTP/1.1\r\nHost: events.localhost\r\n\r\n")
+        for line in connection.makefile():
+            if line.startswith("data: "):
+                delays.append((time.monotonic() - float(line[6:])) * 1000)
+            elif line.startswith("0"):
+                return delays
+    sys.exit("The event stream broke off.")
+
+
 # --- The report ------------------------------------------------------------------------------------
 
 def median_of(rounds, figure):
@@ -623,6 +702,17 @@ def write_handshakes(results):
     text += write_table(["proxy, TLS 1.3 handshake", "CPU µs/handshake", "lowest–highest"], rows)
     ratios = (write_ratios(of_kind, f"{kind} handshake").lstrip() for kind, of_kind in results.items())
     return f"{text}\n{''.join(ratios)}"
+
+
+def write_promptness(results):
+    text = (f"hotcore alone: {CHANGES_PER_SECOND:,} changes of the mappings a second, each on the disk before it is answered, and a\n"
+            f"stream of {EVENTS_PER_SECOND} events a second, while wrk does what it can beside them.\n\n")
+    rows = []
+    for what, delays in results.items():
+        delays = sorted(delays)
+        rows.append([what, f"{len(delays):,}", f"{statistics.median(delays):.2f}",
+                     f"{delays[len(delays) * 99 // 100]:.2f}", f"{delays[-1]:.2f}"])
+    return text + write_table(["from sent to received", "how many", "median ms", "p99 ms", "slowest ms"], rows)
 
 
 def write_ratios(results, unit="request", figure="cpu", sentence="spends {:.2f}× {}'s CPU"):
@@ -714,6 +804,8 @@ SCENARIOS = {
         lambda bench: write_downloads(measure_downloads(bench))),
     "handshakes": Scenario(
         "TLS handshakes", ["hotcore", "nginx"], lambda bench: write_handshakes(measure_handshakes(bench))),
+    "promptness": Scenario(
+        "Messages and events under load", ["hotcore"], lambda bench: write_promptness(measure_promptness(bench))),
     "idle": Scenario(
         f"{IDLE_CONNECTIONS:,} idle connections", ALL,
         lambda bench: write_idle(measure_idle(bench), IDLE_CONNECTIONS)),
