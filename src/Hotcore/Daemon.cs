@@ -210,6 +210,7 @@ internal sealed class Daemon : IAsyncDisposable
                 ? new LocalHttps(
                     _options.Paths.LocalAuthority, _mappings!, Environment.GetEnvironmentVariable, _clock, _log!.Write)
                 : AcmeHttps.Create(_options.Acme, _options.Paths.Certificates, _mappings!, _clock, _log!.Write);
+            _https.Tls.TicketKeys.Continue(_predecessor?.Estate.TicketKeys ?? []);
             _status!.KnownCertificates = new CertificateStatus(_https.Describe, _https.NeedsAttention);
             await _https.LoadAsync();
         }

@@ -82,7 +82,7 @@ internal sealed class Succession : IAsyncDisposable
 
     private Estate DescribeEstate()
     {
-        (var mine, var successors) = HandoverLink.CreatePair();
+        var (mine, successors) = HandoverLink.CreatePair();
         _following?.Dispose(); // Of a successor that failed.
         _following = successors;
         Task.Factory.StartNew(() => Followers.Follow(mine, _parts.Mappings.Follow), TaskCreationOptions.LongRunning);
@@ -91,6 +91,7 @@ internal sealed class Succession : IAsyncDisposable
             _parts.Proxy.Sockets(isSecure: true),
             _parts.Control.Sockets,
             [.. _parts.Followers.Sockets, successors.Socket],
+            _parts.Https?.Tls.TicketKeys.Write() ?? [],
             _environment);
     }
 

@@ -161,6 +161,26 @@ public sealed class Handover : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_TLS_session_of_the_old_process_is_resumed_by_the_new_one_and_by_the_one_after()
+    {
+        await using var upstream = TestUpstream.Repeating();
+        var domain = await _hotcore.AddNewDomain(upstream.Port);
+        var session = Path.GetTempFileName();
+        var request = $"GET /resumed HTTP/1.1\nHost: {domain}\nConnection: close\n\n";
+        await OpenSsl.Run(_hotcore, domain, request, "-crlf", "-sess_out", session);
+
+        for (var round = 0; round < 2; round++)
+        {
+            await _hotcore.TakeOver();
+            var output = await OpenSsl.Run(_hotcore, domain, request, "-crlf", "-sess_in", session);
+
+            Assert.Contains("Reused, TLSv1.3", output);
+            Assert.Contains("GET /resumed", output);
+        }
+        File.Delete(session);
+    }
+
+    [Fact]
     public async Task With_nobody_to_take_over_from_it_says_so_and_does_not_start()
     {
         _hotcore.Signal(ChildProcess.Terminate);

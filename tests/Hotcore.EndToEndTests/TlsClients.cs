@@ -156,26 +156,8 @@ public class TlsClients(SharedHotcore shared) : HotcoreTest(shared)
     private const string Page =
         "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 47\r\n\r\n<!doctype html><title>t</title>shown over https";
 
-    /// <summary>
-    /// openssl as a client that sends an input and stays until hotcore ends the connection, or refuses to renegotiate; without an
-    /// input, until it has shaken hands. What it printed.
-    /// </summary>
-    private async Task<string> OpenSsl(string serverName, string input, params string[] arguments)
-    {
-        await using var openssl = ChildProcess.Start(
-            "sh",
-            [
-                "-c", """exec openssl s_client "$@" 2>&1""", "sh", "-connect", Hotcore.Https.ToString(), "-servername", serverName,
-                "-CAfile", Hotcore.LocalCaFile, .. arguments,
-            ],
-            keepsInput: true);
-        // At the end of its input it would leave, whatever is still to come.
-        if (input == "")
-            openssl.CloseInput();
-        else
-            await openssl.Write(input);
-        return await openssl.ReadToEnd(limit: TimeSpan.FromMinutes(1));
-    }
+    private Task<string> OpenSsl(string serverName, string input, params string[] arguments) =>
+        Harness.OpenSsl.Run(Hotcore, serverName, input, arguments);
 }
 
 /// <summary>What testssl.sh finds fault with. A class of its own, so that its minute passes beside the others.</summary>

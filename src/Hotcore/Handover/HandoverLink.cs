@@ -59,7 +59,7 @@ internal sealed class HandoverLink : IDisposable
     /// <exception cref="IOException">There are no descriptors left.</exception>
     public static (HandoverLink One, HandoverLink Other) CreatePair()
     {
-        (var one, var other) = PassedDescriptors.CreatePair();
+        var (one, other) = PassedDescriptors.CreatePair();
         return (new HandoverLink(Own(one)), new HandoverLink(Own(other)));
     }
 
@@ -95,7 +95,7 @@ internal sealed class HandoverLink : IDisposable
     /// <exception cref="IOException">It is broken, or silent for too long.</exception>
     public string ReceiveText(TimeSpan patience)
     {
-        (var message, var sockets) = Receive(patience);
+        var (message, sockets) = Receive(patience);
         foreach (var socket in sockets) socket.Dispose();
         return message;
     }

@@ -50,7 +50,7 @@ internal sealed class Installer(InstallPlan plan, Action<InstallStep> report)
     private void RefuseOtherMode()
     {
         if (_service.ReadUnit() is not { } unit || SystemdUnit.IsLocal(unit) == plan.User.IsLocal) return;
-        (var is_, var option) = plan.User.IsLocal ? ("for a server", "") : ("in local mode", " --local");
+        var (is_, option) = plan.User.IsLocal ? ("for a server", "") : ("in local mode", " --local");
         throw new InstallFailure(
             $"hotcore is installed {is_}; to upgrade it: sudo hotcore install{option}; to change that: sudo hotcore uninstall, "
             + "then install it anew");

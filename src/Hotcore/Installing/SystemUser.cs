@@ -44,7 +44,7 @@ internal sealed class SystemUser(MachineRoot machine)
     /// <summary>Keys of all domains are this user's to read; nobody may log in as it, and it may not be root.</summary>
     private static void Check(string[] fields)
     {
-        (var uid, var shell) = (fields[2], fields[6]);
+        var (uid, shell) = (fields[2], fields[6]);
         var isSystemUser = int.TryParse(uid, NumberStyles.None, CultureInfo.InvariantCulture, out var number)
             && number is > 0 and < FirstUidOfPeople;
         var hasShell = Path.GetFileName(shell) is not ("nologin" or "false");

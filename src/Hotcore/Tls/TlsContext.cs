@@ -37,6 +37,9 @@ internal sealed unsafe class TlsContext
         Check(OpenSsl.SSL_CTX_set_tlsext_ticket_key_evp_cb(Handle, &UseTicketKey) == 1, "set up session tickets");
     }
 
+    /// <summary>What sessions are resumed with.</summary>
+    public TicketKeys TicketKeys => _ticketKeys!;
+
     internal nint Handle { get; }
 
     internal ChooseCertificate Choose { get; }

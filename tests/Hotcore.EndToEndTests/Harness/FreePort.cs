@@ -41,7 +41,7 @@ public static class FreePort
             }
             return true;
         }
-        catch (SocketException)
+        catch (SocketException taken) when (taken.SocketErrorCode == SocketError.AddressAlreadyInUse)
         {
             return false;
         }

@@ -149,6 +149,31 @@ public static class Curl
     }
 }
 
+/// <summary>openssl's own client.</summary>
+public static class OpenSsl
+{
+    /// <summary>
+    /// Has it send an input and stay until hotcore ends the connection, or refuses to renegotiate; without an input, until it has
+    /// shaken hands. What it printed.
+    /// </summary>
+    public static async Task<string> Run(RunningHotcore hotcore, string serverName, string input, params string[] arguments)
+    {
+        await using var openssl = ChildProcess.Start(
+            "sh",
+            [
+                "-c", """exec openssl s_client "$@" 2>&1""", "sh", "-connect", hotcore.Https.ToString(), "-servername", serverName,
+                "-CAfile", hotcore.LocalCaFile, .. arguments,
+            ],
+            keepsInput: true);
+        // At the end of its input it would leave, whatever is still to come.
+        if (input == "")
+            openssl.CloseInput();
+        else
+            await openssl.Write(input);
+        return await openssl.ReadToEnd(limit: TimeSpan.FromMinutes(1));
+    }
+}
+
 /// <summary>nghttp, the client of the nghttp2 library.</summary>
 public static class Nghttp
 {

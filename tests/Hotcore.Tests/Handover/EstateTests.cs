@@ -33,15 +33,16 @@ public sealed class EstateTests : IDisposable
         using var https = Listen();
         using var control = new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp);
         control.Bind(new IPEndPoint(IPAddress.Loopback, 0));
-        (var mine, var other) = await ConnectAsync();
+        var (mine, other) = await ConnectAsync();
 
-        new Estate([http], [https], [control], [], new Dictionary<string, string> { ["A"] = "b=c", ["D"] = "" }).Send(mine);
+        new Estate([http], [https], [control], [], ["1 2 3"], new Dictionary<string, string> { ["A"] = "b=c", ["D"] = "" }).Send(mine);
         var received = await Estate.ReceiveAsync(other, Patience);
 
         Assert.Equal(Environment.ProcessId, other.ProcessId);
         Assert.Equal(http.LocalEndPoint, Assert.Single(received.HttpSockets).LocalEndPoint);
         Assert.Equal(https.LocalEndPoint, Assert.Single(received.HttpsSockets).LocalEndPoint);
         Assert.Equal(control.LocalEndPoint, Assert.Single(received.ControlSockets).LocalEndPoint);
+        Assert.Equal(["1 2 3"], received.TicketKeys);
         Assert.Equal(new Dictionary<string, string> { ["A"] = "b=c", ["D"] = "" }, received.Environment);
         http.Dispose();
         using var client = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
@@ -59,7 +60,7 @@ public sealed class EstateTests : IDisposable
         using var http = Listen();
         var unknown = Listen();
         var address = (IPEndPoint)unknown.LocalEndPoint!;
-        (var mine, var other) = await ConnectAsync();
+        var (mine, other) = await ConnectAsync();
 
         mine.Send("hotcore hands over\nsocket quic\nsocket http\nkeys abc\nenvironment A=b\nenvironment A=c\nenvironment D", unknown, http);
         unknown.Dispose();
@@ -81,7 +82,7 @@ public sealed class EstateTests : IDisposable
         {
             using var first = Listen();
             using var second = Listen();
-            (var mine, var other) = ConnectAsync().GetAwaiter().GetResult();
+            var (mine, other) = ConnectAsync().GetAwaiter().GetResult();
             using (mine)
             using (other)
             {
@@ -106,7 +107,7 @@ public sealed class EstateTests : IDisposable
     [Fact]
     public async Task Silence_and_an_end_are_told_apart()
     {
-        (var mine, var other) = await ConnectAsync();
+        var (mine, other) = await ConnectAsync();
 
         var silent = await Assert.ThrowsAsync<IOException>(() => other.ReceiveAsync(TimeSpan.FromMilliseconds(20)));
         mine.Dispose();

@@ -34,10 +34,10 @@ public sealed class FollowersTests
     [Fact]
     public async Task One_that_has_ended_and_one_that_hangs_are_told_no_more_and_the_others_are()
     {
-        (var teller, var living) = HandoverLink.CreatePair();
-        (var ended, var its) = HandoverLink.CreatePair();
+        var (teller, living) = HandoverLink.CreatePair();
+        var (ended, its) = HandoverLink.CreatePair();
         its.Dispose();
-        (var hanging, var unread) = HandoverLink.CreatePair();
+        var (hanging, unread) = HandoverLink.CreatePair();
         // Its first answer is there before it is waited for: it cannot be taken for one that hangs, however short the patience.
         living.Send("taken");
         using var followers = new Followers(
@@ -47,7 +47,7 @@ public sealed class FollowersTests
         Assert.Contains("said nothing", Assert.Single(_log.All), StringComparison.Ordinal);
         Assert.Contains("a.com 1", living.ReceiveText(Patience), StringComparison.Ordinal);
 
-        (var taken, var following) = Follow(living);
+        var (taken, following) = Follow(living);
         using (var next = new Followers(followers.Sockets, _log.Write, Patience))
         {
             next.Tell([Change("a.com", 2)]);
@@ -60,8 +60,8 @@ public sealed class FollowersTests
 
     private static (HandoverLink Teller, List<MappingChange> Taken, Task Following) Follow()
     {
-        (var teller, var follower) = HandoverLink.CreatePair();
-        (var taken, var following) = Follow(follower);
+        var (teller, follower) = HandoverLink.CreatePair();
+        var (taken, following) = Follow(follower);
         return (teller, taken, following);
     }
 

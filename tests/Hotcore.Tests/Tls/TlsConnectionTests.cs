@@ -25,7 +25,7 @@ public sealed class TlsConnectionTests : IDisposable
             (_, _) => ++asked < 1000 ? ServerNameChoice.Wait : ServerNameChoice.Unknown,
             (_, whenSettled) => whenSettled(),
             TimeProvider.System);
-        (var connection, var peer) = Connect(context);
+        var (connection, peer) = Connect(context);
         var handshake = _loop.Start(() => connection.HandshakeAsync(10_000, 10_000));
 
         await using (var client = new SslStream(new NetworkStream(peer, ownsSocket: true)))
@@ -43,7 +43,7 @@ public sealed class TlsConnectionTests : IDisposable
     [Fact]
     public async Task A_client_may_change_its_keys()
     {
-        (var connection, var client) = await ShakeHandsAsync();
+        var (connection, client) = await ShakeHandsAsync();
         using (client)
         {
             for (var change = 0; change < 200; change++) client.ChangeKeys();
@@ -56,7 +56,7 @@ public sealed class TlsConnectionTests : IDisposable
     [Fact]
     public async Task A_client_that_changes_its_keys_without_end_is_cut_off()
     {
-        (var connection, var client) = await ShakeHandsAsync();
+        var (connection, client) = await ShakeHandsAsync();
         using (client)
         {
             var received = _loop.Start(() => ReceiveAsync(connection));
@@ -75,7 +75,7 @@ public sealed class TlsConnectionTests : IDisposable
         var made = new TestAuthority().Make(domain, DateTimeOffset.UtcNow.AddDays(-1), TimeSpan.FromDays(9));
         var certificate = new TlsCertificate(made.ChainDer, made.KeyPkcs8);
         var context = new TlsContext((_, _) => ServerNameChoice.Of(certificate), (_, _) => { }, TimeProvider.System);
-        (var connection, var peer) = Connect(context);
+        var (connection, peer) = Connect(context);
         var handshake = _loop.Start(() => connection.HandshakeAsync(60_000, 60_000));
         var client = new KeyChangingClient(peer, "a.com");
         Assert.True(await handshake.WaitAsync(RunningLoop.Limit));
