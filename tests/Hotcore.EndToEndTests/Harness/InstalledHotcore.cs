@@ -39,11 +39,18 @@ public static class InstalledHotcore
         }
     }
 
-    /// <summary>Sends a message; null where nobody answers.</summary>
+    /// <summary>
+    /// Sends a message, more than once where no reply comes within the second that a command waits; null where nobody answers.
+    /// </summary>
     public static async Task<string?> Ask(this BootedDebian debian, string message)
     {
-        var finished = await debian.Run("/root/hotcore", "msg", message);
-        return finished.ExitCode == 0 ? finished.Output.Trim() : null;
+        for (var tries = 0; tries < 3; tries++)
+        {
+            var finished = await debian.Run("/root/hotcore", "msg", message);
+            if (finished.ExitCode == 0)
+                return finished.Output.Trim();
+        }
+        return null;
     }
 
     /// <summary>Waits until systemd has heard so many more times that the service is alive.</summary>
