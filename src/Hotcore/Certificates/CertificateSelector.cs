@@ -42,10 +42,15 @@ internal sealed class CertificateSelector
             return ChooseChallenge(serverName);
         if (!TryParse(serverName, out var domain))
             return ServerNameChoice.Unknown;
-        if (_certificates.TryGetValue(domain.ToString(), out var certificate))
+        if (Find(domain) is { } certificate)
             return ServerNameChoice.Of(certificate);
-        return Origin?.MayCome(domain) == true ? ServerNameChoice.Wait : ServerNameChoice.Unknown;
+        if (Origin?.MayCome(domain) == true)
+            return ServerNameChoice.Wait;
+        // None may come any more, because it has come in this very moment.
+        return Find(domain) is { } come ? ServerNameChoice.Of(come) : ServerNameChoice.Unknown;
     }
+
+    private TlsCertificate? Find(DomainName domain) => _certificates.GetValueOrDefault(domain.ToString());
 
     private ServerNameChoice ChooseChallenge(ReadOnlySpan<byte> serverName) =>
         _challenges is not null && _challenges.TryFind(serverName, out var challenge)
