@@ -43,6 +43,8 @@ internal sealed class Daemon : IAsyncDisposable
     private Followers? _followers;
     private Succession? _succession;
     private bool _isEnding;
+    // Messages are taken before all ports are open: whoever asks has to find a set that nobody changes.
+    private volatile IReadOnlySet<int> _proxyPorts = new HashSet<int>();
 
     private Daemon(DaemonOptions options) => _options = options;
 
@@ -170,6 +172,7 @@ internal sealed class Daemon : IAsyncDisposable
     {
         _preview = MappingPreview.Read(_options.Paths.DataFolder);
         _predecessor = await Predecessor.AskAsync(_options.Paths.Handover);
+        _proxyPorts = _predecessor.Estate.Addresses.Select(address => address.Port).ToHashSet();
     }
 
     private void OpenLog(TextWriter? echo)
@@ -240,6 +243,7 @@ internal sealed class Daemon : IAsyncDisposable
             ? ListeningAddresses.Continue(_proxy, httpSockets, tls: null)
             : ListeningAddresses.BeginHttp(_proxy, _options, _log.Write));
         Announce("https", https);
+        _proxyPorts = _addresses.Select(one => one.Address.Port).ToHashSet();
     }
 
     private void Announce(string scheme, IReadOnlyList<IPEndPoint> addresses)
@@ -291,9 +295,8 @@ internal sealed class Daemon : IAsyncDisposable
     private string? FindVariable(string name) =>
         _predecessor is null ? Environment.GetEnvironmentVariable(name) : _predecessor.Estate.Environment.GetValueOrDefault(name);
 
-    /// <summary>Whether the proxy listens on a port, so that mapping to it would go in circles.</summary>
-    private bool IsProxyPort(int port) =>
-        (_proxy?.Addresses ?? _predecessor!.Estate.Addresses).Any(address => address.Port == port);
+    /// <summary>Whether the proxy listens on a port, so that mapping to it would go in circles. Of any thread.</summary>
+    private bool IsProxyPort(int port) => _proxyPorts.Contains(port);
 
     private async Task IntroduceAsync(TextWriter output)
     {

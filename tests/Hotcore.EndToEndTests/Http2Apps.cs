@@ -134,7 +134,9 @@ public class Http2Apps(SharedHotcore shared) : HotcoreTest(shared)
     /// <summary>Refused, or left out of a GOAWAY: the app did nothing with it (RFC 9113 8.7), so even a POST does no harm twice.</summary>
     [Theory]
     [InlineData("/refuse")]
+    [InlineData("/refuse-and-end")]
     [InlineData("/leave")]
+    [InlineData("/leave-and-end")]
     public async Task A_request_without_a_body_that_an_HTTP_2_upstream_did_not_take_is_sent_again(string path)
     {
         await using var app = await RealApp.StartHttp2();
@@ -150,7 +152,9 @@ public class Http2Apps(SharedHotcore shared) : HotcoreTest(shared)
 
     [Theory]
     [InlineData("/refuse")]
+    [InlineData("/refuse-and-end")]
     [InlineData("/leave")]
+    [InlineData("/leave-and-end")]
     public async Task A_body_that_an_HTTP_2_upstream_did_not_take_is_its_clients_to_send_again(string path)
     {
         await using var app = await RealApp.StartHttp2();
@@ -170,7 +174,9 @@ public class Http2Apps(SharedHotcore shared) : HotcoreTest(shared)
 
     [Theory]
     [InlineData("/refuse")]
+    [InlineData("/refuse-and-end")]
     [InlineData("/leave")]
+    [InlineData("/leave-and-end")]
     public async Task A_body_that_an_HTTP_2_upstream_did_not_take_is_no_answer_over_HTTP_1_1(string path)
     {
         await using var app = await RealApp.StartHttp2();

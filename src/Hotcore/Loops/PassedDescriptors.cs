@@ -52,16 +52,14 @@ internal static unsafe class PassedDescriptors
 
         if (sent == message.Length)
             return;
-        var error = Libc.LastError;
-        throw error == Libc.EPIPE
-            ? new EndOfStreamException("the other end is closed")
-            : new IOException($"cannot send a message: {Libc.Describe(error)}");
+        throw Failure("send", Libc.LastError);
     }
 
     /// <summary>
     /// Receives one message; returns its length, 0 where the other end is closed. What came with it is added to
     /// <paramref name="descriptors"/> and the caller's to close.
     /// </summary>
+    /// <exception cref="EndOfStreamException">The other end was closed, and what was sent to it before is lost.</exception>
     /// <exception cref="IOException">The message or its descriptors did not come whole, or the connection broke.</exception>
     public static int Receive(int socket, Span<byte> buffer, ICollection<int> descriptors)
     {
@@ -76,7 +74,7 @@ internal static unsafe class PassedDescriptors
         }
 
         if (received < 0)
-            throw new IOException($"cannot receive a message: {Libc.Describe(Libc.LastError)}");
+            throw Failure("receive", Libc.LastError);
         var header = (ControlHeader*)control;
         if (whole.ControlLength >= HeaderBytes && header->Level == Libc.SOL_SOCKET && header->Type == Libc.SCM_RIGHTS)
         {
@@ -88,6 +86,11 @@ internal static unsafe class PassedDescriptors
             throw new IOException("a message was longer than any should be, or there are no descriptors left for what it brought");
         return (int)received;
     }
+
+    /// <summary>Whoever closes an end without having read all gives the other a reset: that, too, is an end.</summary>
+    private static IOException Failure(string verb, int error) => error is Libc.EPIPE or Libc.ECONNRESET
+        ? new EndOfStreamException("the other end is closed")
+        : new IOException($"cannot {verb} a message: {Libc.Describe(error)}");
 
     /// <summary>The kernel's <c>struct iovec</c>.</summary>
     [StructLayout(LayoutKind.Sequential)]

@@ -40,9 +40,6 @@ internal sealed class Proxy : IDisposable
     /// <summary>The sockets it accepts at, over TLS or not; they stay this object's own.</summary>
     public IReadOnlyList<Socket> Sockets(bool isSecure) => [.. _sockets.Where(s => s.IsSecure == isSecure).Select(s => s.Socket)];
 
-    /// <summary>Where it listens, as the kernel has it (a port 0 has become a real one).</summary>
-    public IReadOnlyList<IPEndPoint> Addresses => [.. _sockets.Select(s => (IPEndPoint)s.Socket.LocalEndPoint!)];
-
     /// <summary>
     /// Begins to accept at <paramref name="address"/>, over TLS where <paramref name="tls"/> is given; returns the address as
     /// the kernel has it.

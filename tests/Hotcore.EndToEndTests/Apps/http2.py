@@ -6,6 +6,7 @@ It does what other servers do not let one do, and prints what other servers do n
     /reset/N    RST_STREAM with the error code N, before any answer
     /refuse     RST_STREAM with REFUSED_STREAM to the first of such requests, an answer to the others
     /leave      GOAWAY that leaves the first of such requests out, an answer to the others
+    /…-and-end  the same of both, and the end of the connection right behind it
     /body/N     the status N, and content that looks like another answer, whether that status may have content or not
     /early      content before any head
     /much       200 and 10 MB, as the windows allow; `full N` when the stream N finds no window left
@@ -21,7 +22,7 @@ import h2.connection
 import h2.events
 
 
-first = {"/refuse", "/leave"}
+first = {"/refuse", "/refuse-and-end", "/leave", "/leave-and-end"}
 
 
 def tell(*words):
@@ -37,13 +38,16 @@ class Connection:
         self.requests = {}
         self.unsent = {}
         self.refused = set()
+        self.is_over = False
 
     def serve(self):
         self.h2.initiate_connection()
         while True:
             self.peer.sendall(self.h2.data_to_send())
+            if self.is_over:
+                return self.end()
             if not (data := self.peer.recv(65536)):
-                return
+                return None
             for event in self.h2.receive_data(data):
                 self.handle(event)
 
@@ -81,10 +85,16 @@ class Connection:
         first.remove(self.path(stream))
         self.refused.add(stream)
         tell("refused", self.path(stream))
-        if self.path(stream) == "/refuse":
+        self.is_over = self.path(stream).endswith("-and-end")
+        if self.path(stream).startswith("/refuse"):
             self.h2.reset_stream(stream, 7)
         else:
             self.send_raw(7, 0, 0, (stream - 2 if stream > 2 else 0).to_bytes(4, "big") + bytes(4))
+
+    def end(self):
+        self.peer.shutdown(socket.SHUT_WR)
+        while self.peer.recv(65536):
+            pass
 
     def send_more(self, stream):
         while self.unsent[stream] and (window := self.h2.local_flow_control_window(stream)) > 0:

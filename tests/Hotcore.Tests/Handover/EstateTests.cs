@@ -119,6 +119,18 @@ public sealed class EstateTests : IDisposable
         other.Dispose();
     }
 
+    [Fact]
+    public async Task An_end_before_all_was_read_is_an_end_too()
+    {
+        var (mine, other) = await ConnectAsync();
+
+        other.Send("never read");
+        mine.Dispose();
+
+        await Assert.ThrowsAsync<EndOfStreamException>(() => other.ReceiveAsync(Patience));
+        other.Dispose();
+    }
+
     private static bool IsRefusedAt(IPEndPoint address)
     {
         using var client = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);

@@ -232,10 +232,10 @@ internal sealed class Http2Stream
         Owner.StreamBroke();
     }
 
-    /// <summary>The connection is gone, and nobody can say how far the peer got.</summary>
+    /// <summary>The connection is gone: unless it ended before that, nobody can say how far the peer got.</summary>
     public void EndWithConnection()
     {
-        HasLostConnection = true;
+        HasLostConnection = !IsReset;
         Break();
         Owner.StreamBroke();
     }
