@@ -117,7 +117,12 @@ internal sealed class Http2Upstream : Upstream, IHttp2StreamOwner
         _connection.CloseStream(this);
     }
 
-    public void StreamBroke() => _headReceived.Cancel();
+    public void StreamBroke()
+    {
+        if (ResetCode == ErrorCode.RefusedStream)
+            _connection.TakeNoMore();
+        _headReceived.Cancel();
+    }
 
     private void ReceiveHead(ResponseHead head, ReadOnlySpan<byte> lines, bool endsStream)
     {

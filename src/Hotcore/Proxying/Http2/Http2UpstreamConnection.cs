@@ -94,6 +94,12 @@ internal sealed class Http2UpstreamConnection : IHttp2Endpoint
             Close(); // It is of no more use.
     }
 
+    /// <summary>
+    /// The app refused a stream. Perhaps it is on its way out, and closes the connection next: what is tried again here could be lost,
+    /// and nobody would know whether it was begun. What is under way goes on.
+    /// </summary>
+    public void TakeNoMore() => _isGoingAway = true;
+
     public void Close() => _connection.Close();
 
     public ErrorCode ReceiveBlock(int id, Http2Stream? stream, ReadOnlySpan<byte> block, bool endsStream)
