@@ -28,7 +28,6 @@ internal sealed class Daemon : IAsyncDisposable
 
     private readonly DaemonOptions _options;
     private readonly TimeProvider _clock = TimeProvider.System;
-    private MappingPreview? _preview;
     private Predecessor? _predecessor;
     private DataFolderLock? _folder;
     private EventLog? _log;
@@ -87,10 +86,10 @@ internal sealed class Daemon : IAsyncDisposable
         var daemon = new Daemon(options);
         try
         {
-            if (options.TakesOver) await daemon.AskToHandOverAsync();
+            var preview = options.TakesOver ? await daemon.AskToHandOverAsync() : null;
             daemon._folder = DataFolderLock.Take(options.Paths);
             daemon.OpenLog(logEcho);
-            daemon.LoadMappings();
+            daemon.LoadMappings(preview);
             // Whoever sends a message waits no longer than a moment, while clients are served by the process before.
             if (options.TakesOver) daemon.OpenControl();
             await daemon.OpenCertificatesAsync();
@@ -167,12 +166,15 @@ internal sealed class Daemon : IAsyncDisposable
     private static void RequestStop(TaskCompletionSource stop, PosixSignalContext signal) =>
         signal.Cancel = stop.TrySetResult();
 
-    /// <summary>Everything that can be done before is: from here until messages are taken, nobody answers them.</summary>
-    private async Task AskToHandOverAsync()
+    /// <summary>
+    /// What can be done before is done before, and returned: from here until messages are taken, nobody answers them.
+    /// </summary>
+    private async Task<MappingPreview?> AskToHandOverAsync()
     {
-        _preview = MappingPreview.Read(_options.Paths.DataFolder);
+        var preview = MappingPreview.Read(_options.Paths.DataFolder);
         _predecessor = await Predecessor.AskAsync(_options.Paths.Handover);
         _proxyPorts = _predecessor.Estate.Addresses.Select(address => address.Port).ToHashSet();
+        return preview;
     }
 
     private void OpenLog(TextWriter? echo)
@@ -182,12 +184,11 @@ internal sealed class Daemon : IAsyncDisposable
         if (_predecessor is not null) _log.Write($"takes over the sockets of process {_predecessor.ProcessId}");
     }
 
-    private void LoadMappings()
+    private void LoadMappings(MappingPreview? preview)
     {
         try
         {
-            _mappings = MappingTable.Open(_options.Paths.DataFolder, _clock, _log!.Write, preview: _preview);
-            _preview = null;
+            _mappings = MappingTable.Open(_options.Paths.DataFolder, _clock, _log!.Write, preview: preview);
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {
@@ -316,7 +317,7 @@ internal sealed class Daemon : IAsyncDisposable
         var text = new StringBuilder();
         var mode = _options.IsLocal ? "local mode, " : "";
         text.Append($"hotcore {Build.Version} ({mode}data {_options.Paths.DataFolder})\n");
-        foreach ((var scheme, var address) in _addresses) text.Append($"{scheme,-8}{address}\n");
+        foreach (var (scheme, address) in _addresses) text.Append($"{scheme,-8}{address}\n");
         foreach (var address in ControlEndPoints) text.Append($"control {address}\n");
         return text.Append($"{Ready}\n").ToString();
     }

@@ -181,6 +181,16 @@ public sealed class Handover : IAsyncLifetime
     }
 
     [Fact]
+    public async Task The_new_process_maps_no_domain_to_a_port_that_it_got_from_the_old_one()
+    {
+        await _hotcore.TakeOver();
+
+        foreach (var own in new[] { _hotcore.Http.Port, _hotcore.Https.Port })
+            Assert.StartsWith("error ", await _hotcore.Control($"add circle.example.com {own}"));
+        Assert.Equal("", await _hotcore.Control("list"));
+    }
+
+    [Fact]
     public async Task With_nobody_to_take_over_from_it_says_so_and_does_not_start()
     {
         _hotcore.Signal(ChildProcess.Terminate);

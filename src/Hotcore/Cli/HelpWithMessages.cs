@@ -22,7 +22,7 @@ internal sealed class HelpWithMessages(HelpAction commands) : SynchronousCommand
         output.WriteLine(
             $"Messages (UDP to 127.0.0.1 or ::1, port {ControlServer.DefaultPort}; by hand: hotcore msg <text>):");
         var width = ControlMessage.Catalogue.Max(message => message.Request.Length);
-        foreach ((var request, var reply) in ControlMessage.Catalogue)
+        foreach (var (request, reply) in ControlMessage.Catalogue)
             output.WriteLine($"  {request.PadRight(width)}  {reply}");
     }
 }

@@ -19,7 +19,7 @@ internal static class ManualPage
         foreach (var command in CommandTexts.VisibleCommands(root)) WriteCommand(text, root, command);
         text.Append(".SH MESSAGES\n");
         text.Append($"One UDP datagram to 127.0.0.1 or ::1, port {ControlServer.DefaultPort}; one datagram back.\n");
-        foreach ((var request, var reply) in ControlMessage.Catalogue)
+        foreach (var (request, reply) in ControlMessage.Catalogue)
             text.Append($".TP\n.B {Escape(request)}\n{Escape(reply)}\n");
         WriteRest(text);
         return text.ToString();

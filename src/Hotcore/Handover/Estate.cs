@@ -60,8 +60,8 @@ internal sealed record Estate(
         string[] kinds = [.. Values(lines, "socket ")];
         var byKind = kinds.Zip(sockets).ToLookup(pair => pair.First, pair => pair.Second);
         var isKnown = lines[0] == Header && kinds.Length == sockets.Count;
-        foreach (var socket in isKnown ? byKind.Where(group => group.Key is not (Http or Https or Control or Follower)).SelectMany(group => group) : sockets)
-            socket.Dispose();
+        var unknown = byKind.Where(group => group.Key is not (Http or Https or Control or Follower));
+        foreach (var socket in isKnown ? unknown.SelectMany(group => group) : sockets) socket.Dispose();
         if (!isKnown) throw new IOException($"process {link.ProcessId} hands over in a way that this version does not know");
         return new Estate(
             [.. byKind[Http]], [.. byKind[Https]], [.. byKind[Control]], [.. byKind[Follower]],

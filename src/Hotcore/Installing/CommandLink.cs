@@ -21,7 +21,7 @@ internal sealed class CommandLink(MachineRoot machine, string source, IReadOnlyL
     {
         var isChanged = MakeLink();
         RememberMissingFolders();
-        foreach ((var path, var text) in texts) isChanged |= RootFile.Write(machine[path], text);
+        foreach (var (path, text) in texts) isChanged |= RootFile.Write(machine[path], text);
         return isChanged;
     }
 

@@ -49,7 +49,7 @@ internal sealed class StatusReport
         Append($"version {_facts.Version}\nmode {(_facts.IsLocal ? "local" : "server")}\nuptime {uptimeSeconds}\n");
         lock (_gate)
         {
-            foreach ((var name, var address) in _addresses) Append($"{name} {address}\n");
+            foreach (var (name, address) in _addresses) Append($"{name} {address}\n");
         }
         Append($"domains {mappings.Count}\nattention {CountAttention(mappings)}\n");
         Append($"data {_facts.DataFolder}\nlog {_facts.LogPath}");
