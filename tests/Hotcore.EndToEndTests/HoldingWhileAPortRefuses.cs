@@ -82,6 +82,51 @@ public class HoldingWhileAPortRefuses(SharedHotcore shared) : HotcoreTest(shared
         Assert.Equal("GET /patient", (await response).Text);
     }
 
+    [Theory]
+    [InlineData("GET /patient HTTP/1.1\r\nHost: {0}\r\n\r\n", "GET /patient")]
+    [InlineData("POST /patient HTTP/1.1\r\nHost: {0}\r\nContent-Length: 5\r\n\r\nhello", "POST /patient hello")]
+    public async Task A_port_that_accepts_and_closes_is_waited_for_as_one_that_refuses(string request, string answer)
+    {
+        // As docker's proxy does while nothing listens in the container.
+        var hasBooted = false;
+        await using var upstream = TestUpstream.Serving(async connection =>
+        {
+            while (Volatile.Read(ref hasBooted) && await connection.ReadRequest() is { } received)
+                await connection.Send(TestUpstream.Repeat(received));
+        });
+        var domain = await Hotcore.AddNewDomain(upstream.Port);
+        await using var client = await Hotcore.Connect();
+
+        await client.Send(string.Format(request, domain));
+        await Wait.ToSeeThatNothingHappens();
+        Volatile.Write(ref hasBooted, true);
+
+        Assert.Equal(answer, (await client.Read()).Text);
+        Assert.Single(upstream.Requests);
+    }
+
+    [Fact]
+    public async Task After_a_failure_a_port_that_accepts_and_closes_is_waited_for_again()
+    {
+        var isBooting = false;
+        await using var upstream = TestUpstream.Serving(async connection =>
+        {
+            while (!Volatile.Read(ref isBooting) && await connection.ReadRequest() is { Target: not "/crash" } received)
+                await connection.Send(TestUpstream.Repeat(received));
+        });
+        var domain = await Hotcore.AddNewDomain(upstream.Port);
+        Assert.Equal("GET /", (await Hotcore.Get(domain)).Text);
+        Assert.Equal(502, (await Hotcore.Get(domain, "/crash", "Connection: close\r\n")).Status);
+        Volatile.Write(ref isBooting, true);
+
+        var response = Hotcore.Get(domain, "/patient");
+        await Wait.ToSeeThatNothingHappens();
+        Assert.False(response.IsCompleted);
+        Volatile.Write(ref isBooting, false);
+
+        Assert.Equal("GET /patient", (await response).Text);
+    }
+
     [Fact]
     public async Task Many_requests_wait_at_once()
     {

@@ -144,14 +144,56 @@ public class UpstreamReuse(SharedHotcore shared) : HotcoreTest(shared)
         Assert.Equal(["GET /first", "POST /once", "GET /clean"], upstream.RequestLines);
     }
 
-    [Fact]
-    public async Task A_GET_that_no_connection_survives_ends_with_502()
+    [Theory]
+    [InlineData("GET")]
+    [InlineData("DELETE")]
+    [InlineData("PUT")]
+    [InlineData("POST")]
+    public async Task A_request_that_an_app_read_and_did_not_answer_is_carried_out_once(string method)
     {
         await using var upstream = TestUpstream.Serving(async connection => await connection.ExpectRequest());
         var domain = await Hotcore.AddNewDomain(upstream.Port);
+        await using var client = await Hotcore.Connect();
 
-        Assert.Equal(502, (await Hotcore.Get(domain)).Status);
-        Assert.InRange(upstream.Connections.Count, 1, 20);
+        var response = await client.Exchange($"{method} /job HTTP/1.1\r\nHost: {domain}\r\nContent-Length: 0\r\n\r\n");
+
+        Assert.Equal(502, response.Status);
+        Assert.Equal([$"{method} /job"], upstream.RequestLines);
+    }
+
+    [Fact]
+    public async Task A_GET_whose_kept_connection_died_is_sent_again_once()
+    {
+        await using var upstream = TestUpstream.Scripted();
+        var domain = await Hotcore.AddNewDomain(upstream.Port);
+        await using var client = await Hotcore.Connect();
+        using var first = await AnswerFirstRequest(upstream, client, domain);
+        await client.Send($"GET /second HTTP/1.1\r\nHost: {domain}\r\n\r\n");
+        await first.ExpectRequest();
+        first.Close();
+        using var second = await upstream.Accept();
+        await second.ExpectRequest();
+        second.Close();
+
+        Assert.Equal(502, (await client.Read()).Status);
+        Assert.Equal(["GET /first", "GET /second", "GET /second"], upstream.RequestLines);
+    }
+
+    [Fact]
+    public async Task A_GET_that_was_answered_in_part_is_not_sent_again()
+    {
+        await using var upstream = TestUpstream.Scripted();
+        var domain = await Hotcore.AddNewDomain(upstream.Port);
+        await using var client = await Hotcore.Connect();
+        using var first = await AnswerFirstRequest(upstream, client, domain);
+
+        await client.Send($"GET /second HTTP/1.1\r\nHost: {domain}\r\n\r\n");
+        await first.ExpectRequest();
+        await first.Send("HTTP/1.1 2");
+        first.Close();
+
+        Assert.Equal(502, (await client.Read()).Status);
+        Assert.Equal(["GET /first", "GET /second"], upstream.RequestLines);
     }
 
     [Fact]
@@ -193,6 +235,35 @@ public class UpstreamReuse(SharedHotcore shared) : HotcoreTest(shared)
         Assert.Equal("GET /six", (await client.Get(domain, "/six")).Text);
         Assert.Equal("GET /again", (await client.Get(domain, "/again")).Text);
         Assert.Single(upstream.Connections);
+    }
+
+    [Fact]
+    public async Task After_a_restart_the_app_on_IPv4_has_its_port_back_from_the_one_on_IPv6()
+    {
+        const int Requests = 8;
+        await using var six = TestUpstream.Answering(_ => Answers.Ok("six", "Connection: close\r\n"), IPAddress.IPv6Loopback);
+        await using var hotcore = await RunningHotcore.Start();
+        using var four = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        four.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.ReuseAddress, true);
+        four.Bind(new IPEndPoint(IPAddress.Loopback, six.Port));
+        await hotcore.Add("both.example.com", six.Port);
+        Assert.Equal("six", (await hotcore.Get("both.example.com")).Text);
+
+        four.Listen();
+        var answering = Task.Run(async () =>
+        {
+            for (var i = 0; i < Requests; i++)
+            {
+                using var connection = new UpstreamConnection(six, await four.AcceptAsync());
+                await connection.ExpectRequest();
+                await connection.Send(Answers.Ok("four", "Connection: close\r\n"));
+            }
+        });
+
+        // Over every loop.
+        for (var i = 0; i < Requests; i++)
+            Assert.Equal("four", (await hotcore.Get("both.example.com")).Text);
+        await answering;
     }
 
     /// <summary>Starts an app on ::1, at a port whose number on 127.0.0.1 a socket is then bound to.</summary>

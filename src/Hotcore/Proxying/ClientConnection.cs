@@ -15,6 +15,7 @@ internal sealed class ClientConnection
 
     private readonly TlsConnection? _tls;
     private ClientSession? _session;
+    private LinkedList<Http1Upstream>? _ownUpstreams;
 
     public ClientConnection(ProxyLoop loop, Connection connection, ForwardedFields forwarded)
     {
@@ -51,6 +52,11 @@ internal sealed class ClientConnection
 
     /// <summary>Its place among the idle ones.</summary>
     public LinkedListNode<ClientConnection> IdleNode { get; }
+
+    /// <summary>The idle connections to apps that serve this client alone, those used last first; they end with it.</summary>
+    public LinkedList<Http1Upstream> OwnUpstreams => _ownUpstreams ??= new LinkedList<Http1Upstream>();
+
+    public bool HasOwnUpstreams => _ownUpstreams is { Count: > 0 };
 
     /// <summary>It waits for a request, and has none in flight.</summary>
     public bool IsIdle => IdleNode.List is not null;
@@ -180,6 +186,8 @@ internal sealed class ClientConnection
         Connection.Close();
         Input.Release();
         Output.Release();
+        while (_ownUpstreams?.First is { } own)
+            own.Value.Close();
         Loop.Forget(this);
     }
 }

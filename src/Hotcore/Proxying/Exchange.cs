@@ -48,6 +48,11 @@ internal abstract class Exchange
     /// <summary>It is a gRPC call: its upstream speaks HTTP/2.</summary>
     public bool IsGrpc { get; private set; }
 
+    /// <summary>
+    /// Its client is a proxy before hotcore (a tunnel, an edge), by what it says: requests of many clients come over one connection.
+    /// </summary>
+    public bool SpeaksForMany { get; private set; }
+
     /// <summary>All of it is at hand still, and nothing of an answer has gone to the client.</summary>
     public bool CanBeSentAgain { get; private set; }
 
@@ -147,7 +152,7 @@ internal abstract class Exchange
         BeganAt = client.Connection.Loop.NowMilliseconds;
         Request.Clear();
         (AnswersHead, WantsHtml, HasBody, WantsUpgrade, IsGrpc) = (false, false, false, false, false);
-        (CanBeSentAgain, _isIdempotent) = (false, false);
+        (SpeaksForMany, CanBeSentAgain, _isIdempotent) = (false, false, false);
         (HasHead, HasSentRequest, HasBegunAnswer, IsAbandoned) = (false, false, false, false);
         (Upstream, WebSocket, _hold) = (null, null, null);
     }
@@ -163,7 +168,9 @@ internal abstract class Exchange
         _isIdempotent = Request.IsIdempotent;
         foreach (ref readonly var field in Request.Fields.Fields)
         {
-            if (field.Known == KnownField.Accept)
+            if (field.Known is KnownField.XForwardedFor or KnownField.Forwarded)
+                SpeaksForMany = true;
+            else if (field.Known == KnownField.Accept)
                 WantsHtml |= Request.Fields.Value(field).IndexOf("text/html"u8) >= 0;
             else if (field.Known == KnownField.ContentType)
                 IsGrpc = !WantsUpgrade && Request.Fields.Value(field).StartsWith("application/grpc"u8);

@@ -10,12 +10,13 @@ namespace Hotcore.Proxying;
 /// client ◄─6 head, body──       5 check the answer         ◄─4 head (1xx)───  upstream
 ///                        7 give the upstream back, or close it
 /// </code>
-/// The request's body goes up while the answer may already come down. Until a byte of the answer came, a request that may be
-/// sent again is, to another connection, and nobody notices.
+/// The request's body goes up while the answer may already come down. A request is carried out at most once, but for one that met
+/// a kept connection which ended before a byte of an answer came: the app may have closed it before the request arrived, so one
+/// that may be sent again is, once, and nobody notices.
 /// </summary>
 internal static class Forwarder
 {
-    /// <summary>One that met a dead kept-alive connection, one that met an app on its way out, one for the app that is back.</summary>
+    /// <summary>For requests that apps refused without having begun them: one may be on its way out, the next as well.</summary>
     private const int MostSends = 3;
 
     /// <summary>Serves <paramref name="exchange"/>, whose request head is complete; true when the client may send another request.</summary>
@@ -30,7 +31,8 @@ internal static class Forwarder
                 upstream.Break();
             var sending = SendRequestAsync(exchange, upstream); // 3
             var received = await ReceiveHeadAsync(exchange, upstream); // 4
-            if (IsToBeSentAgain(exchange, received) && sends < MostSends)
+            NoteState(exchange, upstream, received);
+            if (IsToBeSentAgain(exchange, upstream, received, sends))
             {
                 if (received == HeadResult.Died)
                     upstream.DistrustSiblings();
@@ -51,10 +53,19 @@ internal static class Forwarder
             : router.ServeAsync(exchange);
     }
 
-    private static bool IsToBeSentAgain(Exchange exchange, HeadResult received) =>
+    /// <summary>What the port did, for whoever comes next; that its client went away says nothing about it.</summary>
+    private static void NoteState(Exchange exchange, Upstream upstream, HeadResult received)
+    {
+        if (received == HeadResult.Complete)
+            upstream.Port.State.NoteAnswer(exchange.Loop.Events.NowMilliseconds);
+        else if (received is HeadResult.Died or HeadResult.Malformed && !exchange.IsAbandoned)
+            upstream.Port.State.NoteFailure();
+    }
+
+    private static bool IsToBeSentAgain(Exchange exchange, Upstream upstream, HeadResult received, int sends) =>
         !exchange.IsAbandoned
-        && ((received == HeadResult.Died && exchange.MayBeSentAgain)
-            || (received == HeadResult.Refused && exchange.CanBeSentAgain));
+        && ((received == HeadResult.Died && sends == 1 && upstream.HasServed && exchange.MayBeSentAgain)
+            || (received == HeadResult.Refused && sends < MostSends && exchange.CanBeSentAgain));
 
     /// <summary>Ends the exchange in the way that what was received calls for (5).</summary>
     private static LoopTask<bool> AnswerAsync(

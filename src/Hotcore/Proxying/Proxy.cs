@@ -24,8 +24,7 @@ internal sealed class Proxy : IDisposable
     public Proxy(Router router, int loops, Action<string> report, long goingAwayMilliseconds = Timeouts.GoingAway)
     {
         _report = report;
-        var activity = new PortActivity();
-        _loops = [.. Enumerable.Range(0, loops).Select(n => new ProxyLoop(n, router, activity, _budget, report, goingAwayMilliseconds))];
+        _loops = [.. Enumerable.Range(0, loops).Select(n => new ProxyLoop(n, router, Ports, _budget, report, goingAwayMilliseconds))];
         foreach (var loop in _loops)
             loop.Start();
         _memoryReturn = new MemoryReturn(() => _loops.Sum(loop => loop.Events.Buffers.LetGoBytes));
@@ -33,6 +32,9 @@ internal sealed class Proxy : IDisposable
 
     /// <summary>The loops; they stay this object's own. For tests, which look into them.</summary>
     internal IReadOnlyList<ProxyLoop> Loops => _loops;
+
+    /// <summary>What is known of the apps' ports.</summary>
+    public PortStates Ports { get; } = new();
 
     /// <summary>How many clients are connected.</summary>
     public int ClientCount => _loops.Sum(loop => loop.ClientCount);

@@ -22,14 +22,14 @@ internal sealed class ProxyLoop : IDisposable
     private int _clientCount;
 
     public ProxyLoop(
-        int number, Router router, PortActivity activity, ClientBudget budget, Action<string> report, long goingAwayMilliseconds)
+        int number, Router router, PortStates ports, ClientBudget budget, Action<string> report, long goingAwayMilliseconds)
     {
         Router = router;
         _budget = budget;
         _goingAway = new GoingAwayDeadline(this);
         _goingAwayMilliseconds = goingAwayMilliseconds;
         Events = new EventLoop(report);
-        Upstreams = new UpstreamPool(this, Events, activity);
+        Upstreams = new UpstreamPool(this, Events, ports);
         Http1Exchanges = new ExchangePool<Http1Exchange>(Events, () => new Http1Exchange());
         Http2Exchanges = new ExchangePool<Http2Exchange>(Events, () => new Http2Exchange(Events));
         _thread = new Thread(Events.Run) { Name = $"loop {number}", IsBackground = true };

@@ -32,8 +32,23 @@ internal static class Timeouts
     /// <summary>For the kernel to open a connection to a port of this machine that neither accepts nor refuses.</summary>
     public const long Connect = 10_000;
 
-    /// <summary>Between two requests to an upstream.</summary>
-    public const long IdleUpstream = 60_000;
+    /// <summary>
+    /// Between two requests to an upstream. Shorter than what apps allow (Node closes after 5 s), so that it is hotcore that closes
+    /// and no request meets a connection that is being closed; and than anybody would wait for an app's only thread.
+    /// </summary>
+    public const long IdleUpstream = 4_000;
+
+    /// <summary>How long a connection to a port in doubt is watched before anything is sent.</summary>
+    public const long Watch = 50;
+
+    /// <summary>How long an answer over a new connection may take before the connection counts as waiting to be accepted.</summary>
+    public const long Starving = 100;
+
+    /// <summary>How often TLS is tried with an app that answers nothing it understands.</summary>
+    public const long BetweenTlsTries = 10_000;
+
+    /// <summary>How often the idle connections to a port are closed while one waits to be accepted.</summary>
+    public const long BetweenReliefs = 1_000;
 
     /// <summary>A request that can be sent once only takes no kept-alive connection that was silent for longer.</summary>
     public const long SurelyAlive = 1_000;

@@ -31,6 +31,12 @@ internal abstract class Upstream(UpstreamPort port)
 {
     public UpstreamPort Port { get; } = port;
 
+    /// <summary>
+    /// The connection has served before, so the app may have closed it before the request arrived. A new one it accepted, and what
+    /// became of the request nobody knows.
+    /// </summary>
+    public abstract bool HasServed { get; }
+
     /// <summary>Takes the request's body, after <see cref="BeginRequest"/>.</summary>
     public abstract BodySink RequestBody { get; }
 

@@ -7,7 +7,7 @@ namespace Hotcore.Proxying;
 /// The connections of one loop to the apps: kept-alive ones are taken again, new ones opened, and a request for a port that
 /// refuses for a moment waits for it (a deploy, a restart). Belongs to one loop.
 /// </summary>
-internal sealed class UpstreamPool(ProxyLoop owner, EventLoop loop, PortActivity activity)
+internal sealed class UpstreamPool(ProxyLoop owner, EventLoop loop, PortStates states)
 {
     private readonly Dictionary<int, UpstreamPort> _ports = [];
     private IdleSweep? _sweep;
@@ -27,7 +27,6 @@ internal sealed class UpstreamPool(ProxyLoop owner, EventLoop loop, PortActivity
     /// <summary>Takes back what served an exchange that ended cleanly.</summary>
     public void Return(Upstream upstream)
     {
-        activity.Answered(upstream.Port.Number, loop.NowMilliseconds);
         upstream.Return();
         _sweep ??= new IdleSweep(loop, this);
         _sweep.Begin();
@@ -39,27 +38,27 @@ internal sealed class UpstreamPool(ProxyLoop owner, EventLoop loop, PortActivity
     private UpstreamPort PortOf(int number)
     {
         if (!_ports.TryGetValue(number, out var port))
-            _ports[number] = port = new UpstreamPort(number, owner, loop, activity);
+            _ports[number] = port = new UpstreamPort(number, states.Of(number), owner, loop);
         return port;
     }
 
     private async LoopTask<Upstream?> OpenOrWaitAsync(UpstreamPort port, Mapping mapping, Exchange exchange)
     {
-        if (await port.OpenAsync(exchange) is { } opened)
+        if (await port.OpenAsync(exchange, mapping) is { } opened)
             return opened;
-        return IsWorthWaitingFor(mapping) && !exchange.IsAbandoned
+        return IsWorthWaitingFor(port, mapping) && !exchange.IsAbandoned
             ? await port.WaitForAnswerAsync(exchange, mapping, exchange.BeganAt + Timeouts.Hold)
             : null;
     }
 
-    private bool IsWorthWaitingFor(Mapping mapping) =>
-        activity.HasAnsweredWithin(mapping.Port, Timeouts.HoldAfterAnswer, loop.NowMilliseconds)
+    private bool IsWorthWaitingFor(UpstreamPort port, Mapping mapping) =>
+        port.State.HasShownLifeWithin(Timeouts.HoldAfterAnswer, loop.NowMilliseconds)
         || (DateTimeOffset.UtcNow - mapping.MadeAt).TotalMilliseconds is >= 0 and <= Timeouts.HoldAfterAnswer;
 
     /// <summary>Looks now and then for connections that were idle for too long.</summary>
     private sealed class IdleSweep(EventLoop loop, UpstreamPool pool) : Deadline
     {
-        private const long IntervalMilliseconds = 10_000;
+        private const long IntervalMilliseconds = 1_000;
 
         public void Begin()
         {

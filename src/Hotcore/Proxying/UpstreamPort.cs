@@ -6,236 +6,110 @@ using Hotcore.Proxying.Http2;
 namespace Hotcore.Proxying;
 
 /// <summary>
-/// One app's port as one loop sees it: the idle connections to it, which address it answers on, and the requests that wait
-/// while it refuses. Belongs to one loop.
+/// One app's port as one loop sees it: the connections to it, and the requests that wait while it refuses. Belongs to one loop,
+/// but for <see cref="PostCloseIdle"/>.
 /// </summary>
-internal sealed class UpstreamPort(int number, ProxyLoop owner, EventLoop loop, PortActivity activity)
+internal sealed class UpstreamPort
 {
-    private const int MostIdle = 512;
+    private readonly ProxyLoop _owner;
+    private readonly EventLoop _loop;
+    private readonly IdleUpstreams _idle = new();
+    private readonly Http2Upstreams _http2;
+    private readonly UpstreamConnector _connector;
+    private readonly HeldRequests _held;
+    private readonly Action _closeIdle;
 
-    private readonly LinkedList<Http1Upstream> _idle = new();
-    private readonly List<Http2UpstreamConnection> _http2 = [];
-    private readonly List<Readiness> _awaitingHttp2 = [];
-    private readonly List<(Readiness Wait, Mapping Mapping)> _waiting = [];
-    private bool _prefersIPv6;
-    private bool _isProbing;
-    private bool _isOpeningHttp2;
+    public UpstreamPort(int number, PortState state, ProxyLoop owner, EventLoop loop)
+    {
+        (Number, State, _owner, _loop) = (number, state, owner, loop);
+        _http2 = new Http2Upstreams(loop);
+        _connector = new UpstreamConnector(number, state, owner, loop);
+        _held = new HeldRequests(ProbeAsync, owner.Router.IsInForce, loop);
+        _closeIdle = () => CloseIdle();
+        state.Add(this);
+    }
 
-    public int Number { get; } = number;
+    public int Number { get; }
 
-    public bool HasIdle => _idle.Count > 0 || _http2.Exists(connection => connection.IsIdle);
+    /// <summary>What all loops know together of the port.</summary>
+    public PortState State { get; }
+
+    public bool HasIdle => !_idle.IsEmpty || _http2.HasIdle;
 
     /// <summary>What can serve the exchange at once over a connection that is there, or null.</summary>
-    public Upstream? Take(Exchange exchange) =>
-        exchange.IsGrpc ? TakeStream() : TakeIdle(surelyAlive: !exchange.MayBeSentAgain);
+    public Upstream? Take(Exchange exchange) => Take(exchange, surelyAlive: !exchange.MayBeSentAgain);
 
-    /// <summary>Opens a connection for the exchange, to 127.0.0.1, or to ::1 where only that answers; null when neither does.</summary>
-    public LoopTask<Upstream?> OpenAsync(Exchange exchange) => exchange.IsGrpc ? OpenStreamAsync(exchange) : OpenHttp1Async();
-
-    private async LoopTask<Upstream?> OpenHttp1Async() =>
-        await ConnectAsync() is { } connection ? new Http1Upstream(this, connection) : null;
+    /// <summary>Opens a connection for the exchange, which <paramref name="mapping"/> led here; null when nothing answers.</summary>
+    public LoopTask<Upstream?> OpenAsync(Exchange exchange, Mapping mapping)
+    {
+        var isInDoubt = State.IsInDoubt(mapping, _loop.NowMilliseconds);
+        return exchange.IsGrpc ? OpenStreamAsync(exchange, isInDoubt) : OpenHttp1Async(isInDoubt);
+    }
 
     /// <summary>
-    /// Calls that come while a connection is being opened share it, as far as it takes them: how many those are, its SETTINGS tell.
+    /// Waits until the port answers, or until <paramref name="until"/> on the loop's clock. An exchange that is abandoned waits no
+    /// more, nor does one whose domain leads elsewhere.
     /// </summary>
-    private async LoopTask<Upstream?> OpenStreamAsync(Exchange exchange)
+    public async LoopTask<Upstream?> WaitForAnswerAsync(Exchange exchange, Mapping mapping, long until)
     {
-        while (_isOpeningHttp2)
+        var wait = exchange.BeginHold(_loop);
+        while (_loop.NowMilliseconds < until && await _held.WaitAsync(wait, mapping, until))
         {
-            var wait = exchange.BeginHold(loop);
-            wait.IsSet = false;
-            _awaitingHttp2.Add(wait);
-            var result = await wait.WaitAsync(Timeouts.Connect);
-            _awaitingHttp2.Remove(wait);
-            if (result != WaitResult.Ready)
-                return null;
-            if (TakeStream() is { } shared)
-                return shared;
-        }
-
-        _isOpeningHttp2 = true;
-        if (await ConnectAsync() is not { } connection)
-        {
-            _isOpeningHttp2 = false;
-            foreach (var wait in _awaitingHttp2.ToArray())
-                wait.Cancel(); // Nothing answers for any of them.
-            return null;
-        }
-
-        var http2 = new Http2UpstreamConnection(this, connection, owner.Http2Scratch);
-        _http2.Add(http2);
-        http2.RunAsync().RunDetached(loop.Report);
-        return http2.OpenStream();
-    }
-
-    /// <summary>The connection that was being opened takes more streams now, or never will.</summary>
-    public void HasOpenedHttp2()
-    {
-        _isOpeningHttp2 = false;
-        foreach (var wait in _awaitingHttp2.ToArray())
-            wait.Signal();
-    }
-
-    /// <summary>The connection that was used last, or null. With <paramref name="surelyAlive"/>, only one that was used a moment ago.</summary>
-    private Http1Upstream? TakeIdle(bool surelyAlive)
-    {
-        while (_idle.First is { } node)
-        {
-            var upstream = node.Value;
-            if (surelyAlive && loop.NowMilliseconds - upstream.IdleSince > Timeouts.SurelyAlive)
-                return null;
-            _idle.Remove(node);
-            if (upstream.Connection.IsSilent(upstream.IdleSinceRound))
+            if ((Take(exchange, surelyAlive: false) ?? await OpenAsync(exchange, mapping)) is { } upstream)
                 return upstream;
-            upstream.Close();
         }
 
         return null;
     }
 
-    /// <summary>Takes a connection back that has finished its exchange cleanly.</summary>
+    /// <summary>
+    /// Takes a connection back that has finished its exchange cleanly. While another waits to be accepted none is kept: it would hold
+    /// an app's only thread.
+    /// </summary>
     public void Return(Http1Upstream upstream)
     {
-        if (_idle.Count >= MostIdle)
-        {
-            upstream.Close();
-            return;
-        }
-
         upstream.BecomeIdle();
-        _idle.AddFirst(upstream.IdleNode);
+        if (State.Queue.HasStarving || !_idle.TryAdd(upstream))
+            upstream.Close();
     }
 
-    /// <summary>A connection is being closed: it is no longer among the idle ones.</summary>
-    public void Forget(Http1Upstream upstream)
-    {
-        if (upstream.IdleNode.List is not null)
-            _idle.Remove(upstream.IdleNode);
-    }
+    /// <summary>The HTTP/2 connection that was being opened takes more streams now, or never will.</summary>
+    public void HasOpenedHttp2() => _http2.HasOpened();
 
     /// <summary>An HTTP/2 connection is at its end.</summary>
-    public void Forget(Http2UpstreamConnection connection) => _http2.Remove(connection);
+    public void Forget(Http2UpstreamConnection connection) => _http2.Forget(connection);
 
     /// <summary>Closes every idle connection; returns how many.</summary>
     public int CloseIdle() => CloseIdleSince(long.MaxValue);
 
+    /// <summary>Any thread: has the loop close its idle connections, soon.</summary>
+    public void PostCloseIdle() => _loop.Post(_closeIdle);
+
     /// <summary>Closes what has been idle since before <paramref name="moment"/> of the loop's clock; returns how many connections.</summary>
-    public int CloseIdleSince(long moment)
+    public int CloseIdleSince(long moment) => _idle.CloseSince(moment) + _http2.CloseSince(moment);
+
+    private Upstream? Take(Exchange exchange, bool surelyAlive) =>
+        exchange.IsGrpc ? _http2.Take() : _idle.Take(this, exchange.Client, surelyAlive);
+
+    private async LoopTask<Upstream?> OpenHttp1Async(bool isInDoubt) =>
+        await _connector.OpenAsync(isInDoubt) is { } connection ? new Http1Upstream(this, connection) : null;
+
+    private async LoopTask<Upstream?> OpenStreamAsync(Exchange exchange, bool isInDoubt)
     {
-        var closed = 0;
-        for (; _idle.Last is { } node && node.Value.IdleSince < moment; closed++)
-            node.Value.Close();
-        foreach (var connection in _http2)
-        {
-            if (!connection.IsIdle || connection.IdleSince >= moment)
-                continue;
-            connection.Close(); // It leaves the list when its reader has ended.
-            closed++;
-        }
-
-        return closed;
-    }
-
-    private Http2Upstream? TakeStream()
-    {
-        foreach (var connection in _http2)
-        {
-            if (connection.CanOpenStream)
-                return connection.OpenStream();
-        }
-
+        var (shared, mustOpen) = await _http2.ShareAsync(exchange);
+        if (!mustOpen)
+            return shared;
+        if (await _connector.OpenAsync(isInDoubt) is { } connection)
+            return _http2.Add(new Http2UpstreamConnection(this, connection, _owner.Http2Scratch));
+        _http2.GiveUp();
         return null;
     }
 
-    /// <summary>
-    /// Waits until the port answers, or until <paramref name="until"/> on the loop's clock. All who wait share one probe. An
-    /// exchange that is abandoned waits no more, nor does one whose domain leads elsewhere.
-    /// </summary>
-    public async LoopTask<Upstream?> WaitForAnswerAsync(Exchange exchange, Mapping mapping, long until)
+    private async LoopTask<bool> ProbeAsync()
     {
-        var wait = exchange.BeginHold(loop);
-        while (loop.NowMilliseconds < until)
-        {
-            wait.IsSet = false;
-            _waiting.Add((wait, mapping));
-            if (!_isProbing)
-                ProbeAsync().RunDetached(loop.Report);
-            var result = await wait.WaitAsync(until - loop.NowMilliseconds);
-            _waiting.Remove((wait, mapping));
-            if (result != WaitResult.Ready || !owner.Router.IsInForce(mapping))
-                return null;
-            if ((exchange.IsGrpc ? TakeStream() : (Upstream?)TakeIdle(surelyAlive: false)) is { } kept)
-                return kept;
-            if (await OpenAsync(exchange) is { } opened)
-                return opened;
-        }
-
-        return null;
-    }
-
-    private async LoopTask ProbeAsync()
-    {
-        _isProbing = true;
-        var pause = new Readiness(loop);
-        try
-        {
-            while (_waiting.Count > 0)
-            {
-                pause.IsSet = false;
-                await pause.WaitAsync(Timeouts.Probe);
-                WakeWhere(mapping => !owner.Router.IsInForce(mapping));
-                if (_waiting.Count == 0 || await ConnectAsync() is not { } connection)
-                    continue;
-                Return(new Http1Upstream(this, connection));
-                WakeWhere(_ => true);
-            }
-        }
-        finally
-        {
-            _isProbing = false;
-        }
-    }
-
-    private void WakeWhere(Predicate<Mapping> isMeant)
-    {
-        foreach (var (wait, mapping) in _waiting.ToArray())
-        {
-            if (isMeant(mapping))
-                wait.Signal();
-        }
-    }
-
-    private async LoopTask<Connection?> ConnectAsync()
-    {
-        var overIPv6 = _prefersIPv6;
-        var connection = await ConnectAsync(overIPv6);
-        if (connection is null)
-        {
-            overIPv6 = !overIPv6;
-            connection = await ConnectAsync(overIPv6);
-        }
-
-        if (connection is null)
-            return null;
-        _prefersIPv6 = overIPv6;
-        activity.Answered(Number, loop.NowMilliseconds);
-        return connection;
-    }
-
-    private async LoopTask<Connection?> ConnectAsync(bool overIPv6)
-    {
-        var fd = TcpConnector.ConnectToLoopback(Number, overIPv6, out var isConnected);
-        if (fd is -Libc.EMFILE or -Libc.ENFILE && owner.FreeDescriptors())
-            fd = TcpConnector.ConnectToLoopback(Number, overIPv6, out isConnected);
-        if (fd < 0)
-            return null;
-        var connection = new Connection(loop, fd);
-        if (isConnected)
-            return connection;
-        connection.Writable.IsSet = false; // The edge that says otherwise comes when it has connected, or failed.
-        if (await connection.Writable.WaitAsync(Timeouts.Connect) == WaitResult.Ready && connection.TakeConnectError() == 0)
-            return connection;
-        connection.Close();
-        return null;
+        if (await _connector.OpenAsync(isInDoubt: true) is not { } connection)
+            return false;
+        Return(new Http1Upstream(this, connection));
+        return true;
     }
 }

@@ -23,6 +23,10 @@ public sealed class RealApp : IAsyncDisposable
     public static Task<RealApp> StartPython(int port = 0) =>
         StartScript("python3", [HotcoreBinary.App("app.py"), port.ToString()]);
 
+    /// <summary>Apps/careless.py: Python's own servers, which answer a POST without a look at its body.</summary>
+    public static Task<RealApp> StartCareless(bool hasThreads, int port = 0) =>
+        StartScript("python3", [HotcoreBinary.App("careless.py"), hasThreads ? "threads" : "one-thread", port.ToString()]);
+
     public static Task<RealApp> StartNode(int port = 0, params string[] arguments) =>
         StartScript("node", [HotcoreBinary.App("app.js"), port.ToString(), .. arguments]);
 

@@ -15,6 +15,9 @@ internal sealed class Http1Upstream : Upstream
     private readonly ResponseParser _parser = new();
     private readonly Http1BodySource _responseBody = new(Timeouts.SilentUpstream);
     private readonly Http1BodySink _requestBody = new(Timeouts.SilentUpstream);
+    private readonly long _number;
+    private bool _hasServed;
+    private bool _hasCarriedBody;
 
     public Http1Upstream(UpstreamPort port, Connection connection)
         : base(port)
@@ -23,6 +26,8 @@ internal sealed class Http1Upstream : Upstream
         _input = new ReceiveBuffer(connection.Loop.Buffers);
         _output = new SendBuffer(connection.Loop.Buffers);
         IdleNode = new LinkedListNode<Http1Upstream>(this);
+        OwnNode = new LinkedListNode<Http1Upstream>(this);
+        _number = port.State.Queue.TakeNumber();
         // An idle upstream has nothing to say but goodbye; anything else would be taken for the next client's answer.
         connection.WhenUnawaitedInput = CloseIfIdle;
     }
@@ -31,6 +36,14 @@ internal sealed class Http1Upstream : Upstream
 
     /// <summary>Its place among the idle ones of its port.</summary>
     public LinkedListNode<Http1Upstream> IdleNode { get; }
+
+    /// <summary>Its place among the idle ones of its owner.</summary>
+    public LinkedListNode<Http1Upstream> OwnNode { get; }
+
+    /// <summary>The client that it serves alone, because it carried a body of that client's.</summary>
+    public ClientConnection? Owner { get; private set; }
+
+    public override bool HasServed => _hasServed;
 
     /// <summary>When it became idle, on the loop's clock.</summary>
     public long IdleSince { get; private set; }
@@ -46,6 +59,12 @@ internal sealed class Http1Upstream : Upstream
 
     public override void BeginRequest(Exchange exchange)
     {
+        if (exchange.HasBody)
+        {
+            _hasCarriedBody = true;
+            Owner = exchange.SpeaksForMany ? null : exchange.Client;
+        }
+
         HeadWriter.WriteRequest(_output, exchange.Request, exchange.Client.Forwarded);
         _requestBody.Begin(Connection, _output, exchange.Request.Framing);
     }
@@ -64,6 +83,8 @@ internal sealed class Http1Upstream : Upstream
             if (status == ParseStatus.Complete)
             {
                 _input.Consume(_parser.HeadLength);
+                if (!_hasServed)
+                    Port.State.Queue.NoteAnswer(_number);
                 return HeadResult.Complete;
             }
 
@@ -74,9 +95,25 @@ internal sealed class Http1Upstream : Upstream
             _input.ReleaseIfEmpty();
             if (received != Connection.WouldBlock)
                 return hasBegun ? HeadResult.Malformed : HeadResult.Died;
-            var silence = hasBegun ? Timeouts.SilentUpstream : Timeouts.None;
-            if (await Connection.Readable.WaitAsync(silence) == WaitResult.TimedOut)
+            if (!hasBegun)
+                await WaitForAnswerAsync();
+            else if (await Connection.Readable.WaitAsync(Timeouts.SilentUpstream) == WaitResult.TimedOut)
                 return HeadResult.Malformed;
+        }
+    }
+
+    /// <summary>
+    /// Waits until the answer begins, for as long as the app thinks. Over a new connection the app may not even have accepted it,
+    /// because idle connections hold its threads: they are closed then.
+    /// </summary>
+    private async LoopTask WaitForAnswerAsync()
+    {
+        var patience = _hasServed ? Timeouts.None : Timeouts.Starving;
+        while (await Connection.Readable.WaitAsync(patience) == WaitResult.TimedOut)
+        {
+            Port.State.Queue.NoteStarving(_number);
+            Port.State.CloseIdleEverywhere();
+            patience = Timeouts.BetweenReliefs;
         }
     }
 
@@ -90,9 +127,13 @@ internal sealed class Http1Upstream : Upstream
     }
 
     public override bool IsReusable(ResponseHead response) =>
-        response.IsPersistent && _input.IsEmpty && !Connection.PeerHasFinished;
+        response.IsPersistent && _input.IsEmpty && !Connection.PeerHasFinished && !(_hasCarriedBody && Owner is null);
 
-    public override void Return() => Port.Return(this);
+    public override void Return()
+    {
+        _hasServed = true;
+        Port.Return(this);
+    }
 
     public override void DistrustSiblings() => Port.CloseIdle();
 
@@ -111,7 +152,7 @@ internal sealed class Http1Upstream : Upstream
 
     public override void Close()
     {
-        Port.Forget(this);
+        IdleUpstreams.Remove(this);
         Connection.Close();
         _input.Release();
         _output.Release();

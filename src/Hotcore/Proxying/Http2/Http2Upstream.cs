@@ -31,6 +31,8 @@ internal sealed class Http2Upstream : Upstream, IHttp2StreamOwner
 
     public Http2Stream Stream { get; }
 
+    public override bool HasServed => Stream.Id > 1;
+
     public override BodySink RequestBody => Stream.Sink;
 
     public override BodySource ResponseBody => Stream.Source;

@@ -1,0 +1,103 @@
+using System.Collections.Concurrent;
+using System.Collections.Immutable;
+using Hotcore.Mappings;
+
+namespace Hotcore.Proxying;
+
+/// <summary>The state of each app's port, made when it is first asked for. Any thread.</summary>
+internal sealed class PortStates
+{
+    private readonly ConcurrentDictionary<int, PortState> _ports = [];
+
+    public PortState Of(int number) => _ports.GetOrAdd(number, static _ => new PortState());
+
+    /// <summary>Whether the app at that port speaks HTTPS, as far as is known.</summary>
+    public bool SpeakTls(int number) => _ports.TryGetValue(number, out var port) && port.SpeaksTls;
+}
+
+/// <summary>
+/// What all loops know together of one app's port: when it answered last, whether it can be relied on, and what it speaks. Any
+/// thread. Written rarely, so that loops do not fight over a cache line. Times are of <see cref="Environment.TickCount64"/>.
+/// </summary>
+internal sealed class PortState
+{
+    private const long WriteIntervalMilliseconds = 1000;
+
+    private ImmutableArray<UpstreamPort> _views = [];
+    private long _lastAnswer; // Zero: never.
+    private long _lastSignOfLife;
+    private long _triedTlsAt;
+    private volatile bool _hasFailed;
+    private volatile bool _speaksTls;
+
+    /// <summary>The connections that wait to be accepted there.</summary>
+    public AcceptQueue Queue { get; } = new();
+
+    /// <summary>The app speaks HTTPS, and nothing else.</summary>
+    public bool SpeaksTls
+    {
+        get => _speaksTls;
+        set => _speaksTls = value;
+    }
+
+    /// <summary>The app has answered, since hotcore runs.</summary>
+    public bool HasEverAnswered => Volatile.Read(ref _lastAnswer) != 0;
+
+    /// <summary>The app answered a request.</summary>
+    public void NoteAnswer(long nowMilliseconds)
+    {
+        Write(ref _lastAnswer, nowMilliseconds);
+        Write(ref _lastSignOfLife, nowMilliseconds);
+        if (_hasFailed)
+            _hasFailed = false;
+    }
+
+    /// <summary>The port accepted a connection: that is worth waiting for again, though it is no answer yet.</summary>
+    public void NoteSignOfLife(long nowMilliseconds) => Write(ref _lastSignOfLife, nowMilliseconds);
+
+    /// <summary>The port refused, or what came from it was no answer.</summary>
+    public void NoteFailure()
+    {
+        if (!_hasFailed)
+            _hasFailed = true;
+    }
+
+    /// <summary>Whether the port answered, or accepted a connection, within the last <paramref name="milliseconds"/>.</summary>
+    public bool HasShownLifeWithin(long milliseconds, long nowMilliseconds)
+    {
+        var last = Volatile.Read(ref _lastSignOfLife);
+        return last != 0 && nowMilliseconds - last <= milliseconds;
+    }
+
+    /// <summary>
+    /// Whether the port cannot be relied on: it has not answered since <paramref name="mapping"/> was made, or the last thing seen
+    /// of it was a failure.
+    /// </summary>
+    public bool IsInDoubt(Mapping mapping, long nowMilliseconds) =>
+        _hasFailed || !HasEverAnswered
+        || nowMilliseconds - Volatile.Read(ref _lastAnswer) > (DateTimeOffset.UtcNow - mapping.MadeAt).TotalMilliseconds;
+
+    /// <summary>Whether it is time to try TLS with the app; true once in a while, since an app that does not speak it is disturbed.</summary>
+    public bool TryBeginTls(long nowMilliseconds)
+    {
+        var before = Volatile.Read(ref _triedTlsAt);
+        return (before == 0 || nowMilliseconds - before >= Timeouts.BetweenTlsTries)
+            && Interlocked.CompareExchange(ref _triedTlsAt, nowMilliseconds, before) == before;
+    }
+
+    /// <summary>Adds the port as one more loop sees it.</summary>
+    public void Add(UpstreamPort view) => ImmutableInterlocked.Update(ref _views, static (views, one) => views.Add(one), view);
+
+    /// <summary>Has every loop close its idle connections to the port, soon.</summary>
+    public void CloseIdleEverywhere()
+    {
+        foreach (var view in _views)
+            view.PostCloseIdle();
+    }
+
+    private static void Write(ref long time, long nowMilliseconds)
+    {
+        if (nowMilliseconds - Volatile.Read(ref time) >= WriteIntervalMilliseconds)
+            Volatile.Write(ref time, nowMilliseconds);
+    }
+}

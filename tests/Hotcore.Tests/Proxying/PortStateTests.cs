@@ -1,0 +1,90 @@
+using Hotcore.Mappings;
+using Xunit;
+
+namespace Hotcore.Proxying;
+
+public sealed class PortStateTests
+{
+    private const long Now = 1_000_000;
+
+    [Fact]
+    public void A_port_that_never_answered_has_shown_no_life() =>
+        Assert.False(new PortState().HasShownLifeWithin(long.MaxValue / 2, Now));
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(60_000)]
+    public void An_answer_is_a_sign_of_life_for_the_time_given(long age)
+    {
+        var port = new PortState();
+        port.NoteAnswer(Now);
+
+        Assert.True(port.HasShownLifeWithin(60_000, Now + age));
+        Assert.False(port.HasShownLifeWithin(60_000, Now + 60_001));
+    }
+
+    [Fact]
+    public void A_later_answer_counts_to_the_second()
+    {
+        var port = new PortState();
+        for (var now = Now; now <= Now + 100_000; now += 10)
+            port.NoteAnswer(now);
+
+        Assert.True(port.HasShownLifeWithin(60_000, Now + 159_000));
+        Assert.False(port.HasShownLifeWithin(60_000, Now + 160_001));
+    }
+
+    [Fact]
+    public void The_state_of_a_port_is_its_own()
+    {
+        var ports = new PortStates();
+        ports.Of(80).NoteAnswer(Now);
+        ports.Of(443).SpeaksTls = true;
+
+        Assert.True(ports.Of(80).HasShownLifeWithin(1, Now));
+        Assert.False(ports.Of(81).HasShownLifeWithin(1, Now));
+        Assert.True(ports.SpeakTls(443));
+        Assert.False(ports.SpeakTls(80));
+    }
+
+    [Fact]
+    public void A_port_is_in_doubt_until_it_has_answered_since_its_mapping_was_made()
+    {
+        var port = new PortState();
+        Assert.True(port.IsInDoubt(MappedBefore(TimeSpan.FromHours(1)), Now));
+        port.NoteSignOfLife(Now);
+        Assert.True(port.IsInDoubt(MappedBefore(TimeSpan.FromHours(1)), Now));
+
+        port.NoteAnswer(Now);
+
+        Assert.False(port.IsInDoubt(MappedBefore(TimeSpan.FromHours(1)), Now + 60_000));
+        Assert.True(port.IsInDoubt(MappedBefore(TimeSpan.FromSeconds(30)), Now + 60_000));
+    }
+
+    [Fact]
+    public void A_failure_casts_doubt_on_a_port_until_it_answers_again()
+    {
+        var port = new PortState();
+        var mapping = MappedBefore(TimeSpan.FromHours(1));
+        port.NoteAnswer(Now);
+
+        port.NoteFailure();
+        Assert.True(port.IsInDoubt(mapping, Now + 1));
+        port.NoteAnswer(Now + 2);
+
+        Assert.False(port.IsInDoubt(mapping, Now + 3));
+    }
+
+    [Fact]
+    public void TLS_is_tried_once_in_a_while()
+    {
+        var port = new PortState();
+
+        Assert.True(port.TryBeginTls(Now));
+        Assert.False(port.TryBeginTls(Now + Timeouts.BetweenTlsTries - 1));
+        Assert.True(port.TryBeginTls(Now + Timeouts.BetweenTlsTries));
+    }
+
+    private static Mapping MappedBefore(TimeSpan age) =>
+        new(DomainName.TryParse("a.com", out var domain, out _) ? domain : default, 8080, DateTimeOffset.UtcNow - age);
+}
