@@ -141,24 +141,6 @@ public class Streaming(SharedHotcore shared) : HotcoreTest(shared)
     }
 
     [Fact]
-    public async Task A_client_that_has_finished_sending_still_gets_its_late_answer()
-    {
-        await using var upstream = TestUpstream.Scripted();
-        var domain = await Hotcore.AddNewDomain(upstream.Port);
-        await using var client = await Hotcore.Connect();
-        await client.Send($"GET / HTTP/1.1\r\nHost: {domain}\r\nConnection: close\r\n\r\n");
-        client.HalfClose();
-        using var connection = await upstream.Accept();
-        await connection.ExpectRequest();
-
-        // Longer than a client whose answer has begun may be silent: it is this wait that is shown.
-        await Task.Delay(TimeSpan.FromSeconds(12));
-        await connection.Send(Answers.Ok("late"));
-
-        Assert.Equal("late", (await client.Read()).Text);
-    }
-
-    [Fact]
     public async Task A_client_that_goes_away_ends_the_upstreams_stream()
     {
         await using var upstream = TestUpstream.Scripted();

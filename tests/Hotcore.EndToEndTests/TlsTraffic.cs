@@ -88,41 +88,6 @@ public class TlsTraffic(SharedHotcore shared) : HotcoreTest(shared)
     }
 
     [Fact]
-    public async Task A_close_notify_that_comes_with_the_answer_under_way_takes_nothing_of_it_back()
-    {
-        const int large = 3_000_000;
-        await using var upstream = TestUpstream.Scripted();
-        var domain = await Hotcore.AddNewDomain(upstream.Port);
-        await using var client = await Hotcore.ConnectTls(domain);
-
-        await client.Send($"GET / HTTP/1.1\r\nHost: {domain}\r\nConnection: close\r\n\r\n");
-        using var connection = await upstream.Accept();
-        await connection.ExpectRequest();
-        await client.HalfCloseTls();
-        await connection.Send(Answers.Ok(new string('a', large)));
-        await Wait.ToSeeThatNothingHappens();
-
-        Assert.Equal(large, (await client.Read()).Text.Length);
-    }
-
-    [Fact]
-    public async Task A_client_that_ends_its_side_still_gets_its_answer()
-    {
-        await using var upstream = TestUpstream.Scripted();
-        var domain = await Hotcore.AddNewDomain(upstream.Port);
-        await using var client = await Hotcore.ConnectTls(domain);
-
-        await client.Send($"GET / HTTP/1.1\r\nHost: {domain}\r\n\r\n");
-        using var connection = await upstream.Accept();
-        await connection.ExpectRequest();
-        await client.HalfCloseTls();
-        await connection.Send(Answers.Ok("late"));
-
-        Assert.Equal("late", (await client.Read()).Text);
-        await client.ReadEnd();
-    }
-
-    [Fact]
     public async Task A_tunnels_client_that_ends_its_side_still_hears_the_upstream()
     {
         await using var upstream = TestUpstream.Scripted();

@@ -32,6 +32,79 @@ public class UpgradeTunnels(SharedHotcore shared) : HotcoreTest(shared)
         Assert.Equal("s3pPLMBiTxaQ9kYGzzhZRbK+xOo=", response.Fields["Sec-WebSocket-Accept"]);
     }
 
+    /// <summary>As docker's exec and attach do: the length says where the body ends.</summary>
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task An_upgrade_with_a_body_of_known_length_is_body_then_101_then_bytes(bool comesAtOnce)
+    {
+        const string Body = "{\"Detach\":false,\"Tty\":false}";
+        await using var upstream = TestUpstream.Scripted();
+        var domain = await Hotcore.AddNewDomain(upstream.Port);
+        await using var client = await Hotcore.Connect();
+        var head = $"POST /exec/1/start HTTP/1.1\r\nHost: {domain}\r\nContent-Type: application/json\r\n"
+            + $"Content-Length: {Body.Length}\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n";
+
+        await client.Send(comesAtOnce ? head + Body + "early" : head);
+        using var connection = await upstream.Accept();
+        if (!comesAtOnce)
+        {
+            // The app agrees before it has the body, which still comes first.
+            await connection.ExpectHead();
+            await connection.Send("HTTP/1.1 101 UPGRADED\r\nContent-Type: application/vnd.docker.raw-stream\r\n"
+                + "Connection: Upgrade\r\nUpgrade: tcp\r\n\r\n");
+            await client.Send(Body);
+            Assert.Equal(Body, Encoding.Latin1.GetString(await connection.Reader.ReadExactly(Body.Length)));
+        }
+        else
+        {
+            var request = await connection.ExpectRequest();
+            Assert.Equal(("POST", Body, "tcp"), (request.Method, request.Text, request.Fields["Upgrade"]));
+            Assert.True(request.WantsUpgrade);
+            await connection.Send("HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n");
+            Assert.Equal("early", Encoding.Latin1.GetString(await connection.Reader.ReadExactly(5)));
+        }
+
+        Assert.Equal(101, (await client.Read()).Status);
+        await client.Send("ls\n");
+        Assert.Equal("ls\n", Encoding.Latin1.GetString(await connection.Reader.ReadExactly(3)));
+        await connection.Send("file\n");
+        Assert.Equal("file\n", Encoding.Latin1.GetString(await client.Reader.ReadExactly(5)));
+    }
+
+    [Fact]
+    public async Task An_upgrade_with_a_chunked_body_is_an_ordinary_request()
+    {
+        await using var upstream = TestUpstream.Repeating();
+        var domain = await Hotcore.AddNewDomain(upstream.Port);
+        await using var client = await Hotcore.Connect();
+
+        var response = await client.Exchange(
+            $"POST / HTTP/1.1\r\nHost: {domain}\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n"
+            + "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n");
+
+        Assert.Equal("POST / hello", response.Text);
+        Assert.False(upstream.Requests[0].WantsUpgrade);
+    }
+
+    [Theory]
+    [InlineData("Upgrade: bytes, raw\r\n")]
+    [InlineData("Upgrade: raw, BYTES\r\n")]
+    public async Task An_app_that_agrees_with_a_list_names_what_was_asked_for(string agreed)
+    {
+        await using var upstream = TestUpstream.Scripted();
+        var domain = await Hotcore.AddNewDomain(upstream.Port);
+        await using var client = await Hotcore.Connect();
+        await client.Send($"GET / HTTP/1.1\r\nHost: {domain}\r\nConnection: Upgrade\r\nUpgrade: bytes\r\n\r\n");
+        using var connection = await upstream.Accept();
+        await connection.ExpectRequest();
+        await connection.Send($"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\n{agreed}\r\n");
+
+        Assert.Equal(101, (await client.Read()).Status);
+        await connection.Send("hello");
+        Assert.Equal("hello", Encoding.Latin1.GetString(await client.Reader.ReadExactly(5)));
+    }
+
     [Fact]
     public async Task Bytes_pass_both_ways_in_any_order()
     {

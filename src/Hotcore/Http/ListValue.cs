@@ -26,6 +26,18 @@ internal ref struct ListValue(ReadOnlySpan<byte> value)
         return false;
     }
 
+    /// <summary>Whether an element of one value is one of the other's too, without regard to case.</summary>
+    public static bool Share(ReadOnlySpan<byte> value, ReadOnlySpan<byte> other)
+    {
+        foreach (var element in new ListValue(value))
+        {
+            if (Contains(other, element))
+                return true;
+        }
+
+        return false;
+    }
+
     /// <summary>Whether an element is <paramref name="token"/>, without regard to case.</summary>
     public static bool Contains(ReadOnlySpan<byte> value, ReadOnlySpan<byte> token)
     {

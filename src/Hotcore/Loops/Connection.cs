@@ -66,6 +66,19 @@ internal class Connection : Registration
     /// <summary>Sends what fits: the number of bytes (fewer than given when the socket is full), <see cref="WouldBlock"/> or <see cref="Failed"/>.</summary>
     public virtual int TrySend(ReadOnlySpan<byte> bytes) => SendToSocket(bytes);
 
+    /// <summary>
+    /// What a receive would find, taking nothing: 1 where there are bytes, 0 at the end, <see cref="WouldBlock"/> or
+    /// <see cref="Failed"/>. Asks the kernel, whatever it said before.
+    /// </summary>
+    public virtual unsafe int TryPeek()
+    {
+        if (_isClosed)
+            return Failed;
+        byte one;
+        var received = Libc.recv(_fd, &one, 1, Libc.MSG_PEEK | Libc.MSG_DONTWAIT);
+        return received >= 0 ? (int)received : Libc.LastError == Libc.EAGAIN ? WouldBlock : Failed;
+    }
+
     /// <summary>Sends all of <paramref name="bytes"/>; false when the connection broke, was closed, or took nothing for the time given.</summary>
     public LoopTask<bool> SendAsync(ReadOnlyMemory<byte> bytes, long timeoutMilliseconds)
     {
@@ -83,7 +96,7 @@ internal class Connection : Registration
     {
         if (_isClosed || IsBroken || PeerHasFinished || _hasNews)
             return false;
-        return idleSinceRound != Loop.Round || HasNothingToReceive();
+        return idleSinceRound != Loop.Round || TryPeek() == WouldBlock;
     }
 
     /// <summary>The error of a connect that was in progress: 0 once connected.</summary>
@@ -180,12 +193,6 @@ internal class Connection : Registration
         if (sent < bytes.Length)
             Writable.IsSet = false;
         return (int)sent;
-    }
-
-    private unsafe bool HasNothingToReceive()
-    {
-        byte one;
-        return Libc.recv(_fd, &one, 1, Libc.MSG_PEEK | Libc.MSG_DONTWAIT) < 0 && Libc.LastError == Libc.EAGAIN;
     }
 
     private static int FailedOrWouldBlock(Readiness direction)

@@ -11,8 +11,6 @@ namespace Hotcore.Proxying;
 /// </summary>
 internal sealed class ClientConnection
 {
-    private const long MostLingerBytes = 1024 * 1024;
-
     private readonly TlsConnection? _tls;
     private ClientSession? _session;
     private LinkedList<Http1Upstream>? _ownUpstreams;
@@ -159,23 +157,25 @@ internal sealed class ClientConnection
         };
     }
 
-    /// <summary>Reads on for a little, so that the last answer is not lost to a reset (RFC 9112 9.6).</summary>
+    /// <summary>
+    /// Reads on until the client has seen the last answer, and closes or falls silent: one that sends a long body before it reads
+    /// would lose the answer to a reset (RFC 9112 9.6).
+    /// </summary>
     private async LoopTask LingerAsync()
     {
         Connection.FinishSending();
         Input.Release();
-        var until = Connection.Loop.NowMilliseconds + Timeouts.Linger;
-        var bytes = 0L;
-        while (Connection.Loop.NowMilliseconds < until && bytes < MostLingerBytes)
+        var until = Connection.Loop.NowMilliseconds + (Loop.IsHurried ? Timeouts.Linger : Timeouts.LongestLinger);
+        while (Connection.Loop.NowMilliseconds < until)
         {
             var received = Input.FillFrom(Connection);
             Input.Release();
-            bytes += Math.Max(received, 0);
             if (received is 0 or Connection.Failed)
                 return;
+            var patience = Math.Min(Timeouts.Linger, until - Connection.Loop.NowMilliseconds);
             if (received != Connection.WouldBlock)
                 await Connection.Loop.YieldAsync();
-            else if (await Connection.Readable.WaitAsync(until - Connection.Loop.NowMilliseconds) != WaitResult.Ready)
+            else if (await Connection.Readable.WaitAsync(patience) != WaitResult.Ready)
                 return;
         }
     }

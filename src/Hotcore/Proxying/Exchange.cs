@@ -63,7 +63,7 @@ internal abstract class Exchange
     public bool HasHead { get; private set; }
 
     /// <summary>All of the request, its body too, is with the upstream.</summary>
-    public bool HasSentRequest { get; set; }
+    public bool HasSentRequest { get; private set; }
 
     /// <summary>Some of the final answer has gone to the client, so no other answer can.</summary>
     public bool HasBegunAnswer { get; protected set; }
@@ -73,6 +73,9 @@ internal abstract class Exchange
 
     /// <summary>What the app sends on a WebSocket, for as long as it passes to the client.</summary>
     public WebSocketSource? WebSocket { get; set; }
+
+    /// <summary>No more of the request goes to the upstream: all of it has, where it <paramref name="isComplete"/>.</summary>
+    public virtual void EndRequest(bool isComplete) => HasSentRequest = isComplete;
 
     /// <summary>Passes <see cref="Response"/>, an interim one, to the client (RFC 9110 15.2); false when the client is gone.</summary>
     public abstract LoopTask<bool> SendInterimAsync();

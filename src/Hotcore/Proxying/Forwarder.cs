@@ -91,9 +91,9 @@ internal static class Forwarder
         upstream.BeginRequest(exchange);
         if (!exchange.HasBody)
         {
-            exchange.HasSentRequest = exchange.WantsUpgrade
+            exchange.EndRequest(exchange.WantsUpgrade
                 ? await upstream.RequestBody.FlushAsync()
-                : await upstream.RequestBody.EndAsync(Exchange.NoFields);
+                : await upstream.RequestBody.EndAsync(Exchange.NoFields));
             return exchange.HasSentRequest ? BodyCopyResult.Complete : BodyCopyResult.SinkFailed;
         }
 
@@ -101,7 +101,7 @@ internal static class Forwarder
         // A body that broke off must not pass for a whole one. An upstream that takes no more may still have an answer.
         if (result is BodyCopyResult.SourceInvalid or BodyCopyResult.SourceTruncated)
             upstream.Abort();
-        exchange.HasSentRequest = result == BodyCopyResult.Complete;
+        exchange.EndRequest(isComplete: result == BodyCopyResult.Complete);
         return result;
     }
 

@@ -62,11 +62,20 @@ internal static class Timeouts
     /// <summary>How often a port that refuses is tried while requests wait for it.</summary>
     public const long Probe = 50;
 
-    /// <summary>A client that has finished sending: how long its answer may make no progress before it counts as gone.</summary>
-    public const long HalfClosedClient = 10_000;
+    /// <summary>A client that has finished sending, over plain HTTP: how soon its answer has to begin before it counts as gone.</summary>
+    public const long HalfClosedClient = 2_000;
 
-    /// <summary>Reading on after the last answer, so that the client gets to see it before a reset.</summary>
+    /// <summary>The same client, once its answer has begun: how long that may make no progress.</summary>
+    public const long HalfClosedReader = 10_000;
+
+    /// <summary>Reading on after the last answer, so that the client gets to see it before a reset: until it is silent for so long.</summary>
     public const long Linger = 5_000;
+
+    /// <summary>The same, however much it sends.</summary>
+    public const long LongestLinger = 30_000;
+
+    /// <summary>How long the rest of an HTTP/2 request is taken that was answered before its end.</summary>
+    public const long AnsweredRequest = 1_000;
 
     /// <summary>For the request of a client that was accepted just before hotcore began to stop.</summary>
     public const long Drain = 1_000;

@@ -1,4 +1,3 @@
-using System.Text;
 using Hotcore.Http;
 using Hotcore.Http.Http1;
 using Hotcore.Loops;
@@ -15,7 +14,7 @@ internal static class Tunnel
     /// <summary>Runs until both directions have ended; both ends can only be closed then.</summary>
     public static LoopTask RunAsync(Exchange exchange, Upstream upstream) =>
         exchange.Response.Fields.FindSingle(KnownField.Upgrade, out var protocol) == 1
-            && Ascii.EqualsIgnoreCase(protocol, "websocket"u8)
+            && ListValue.Contains(protocol, "websocket"u8)
             ? PassWebSocketAsync(exchange, upstream)
             : PassBytesAsync(exchange, upstream);
 

@@ -152,6 +152,9 @@ internal static unsafe partial class OpenSsl
     public static partial int SSL_read(nint ssl, byte* buffer, int length);
 
     [LibraryImport(Ssl)]
+    public static partial int SSL_peek(nint ssl, byte* buffer, int length);
+
+    [LibraryImport(Ssl)]
     public static partial int SSL_write(nint ssl, byte* buffer, int length);
 
     [LibraryImport(Ssl)]

@@ -99,14 +99,17 @@ internal sealed class TlsConnection : Connection
         int received;
         fixed (byte* pointer = buffer)
             received = OpenSsl.SSL_read(_ssl, pointer, buffer.Length);
-        if (received > 0)
-            return received;
-        return OpenSsl.SSL_get_error(_ssl, received) switch
-        {
-            OpenSsl.SSL_ERROR_WANT_READ => WouldBlock,
-            OpenSsl.SSL_ERROR_ZERO_RETURN => 0,
-            _ => Fail(),
-        };
+        return received > 0 ? received : Explain(received);
+    }
+
+    /// <summary>The same, past the messages of TLS's own; an end is a close_notify too.</summary>
+    public override unsafe int TryPeek()
+    {
+        if (!Enter())
+            return Failed;
+        byte one;
+        var received = OpenSsl.SSL_peek(_ssl, &one, 1);
+        return received > 0 ? received : Explain(received);
     }
 
     public override unsafe int TrySend(ReadOnlySpan<byte> bytes)
@@ -184,6 +187,14 @@ internal sealed class TlsConnection : Connection
         fixed (byte* context = digest)
             _ = OpenSsl.SSL_set_session_id_context(_ssl, context, (uint)digest.Length); // Fails only when that is too long.
     }
+
+    /// <summary>Why nothing was received, in the words of <see cref="Connection.TryReceive"/>.</summary>
+    private int Explain(int result) => OpenSsl.SSL_get_error(_ssl, result) switch
+    {
+        OpenSsl.SSL_ERROR_WANT_READ => WouldBlock,
+        OpenSsl.SSL_ERROR_ZERO_RETURN => 0,
+        _ => Fail(),
+    };
 
     private bool Enter()
     {

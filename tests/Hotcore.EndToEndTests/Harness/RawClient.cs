@@ -90,6 +90,9 @@ public sealed class RawClient : IAsyncDisposable
         HalfClose();
     }
 
+    /// <summary>Ends this side of TLS, with close_notify; the connection beneath stays open.</summary>
+    public Task SayGoodbye() => Tls!.ShutdownAsync();
+
     public void HalfClose() => Socket.Shutdown(SocketShutdown.Send);
 
     /// <summary>The next response, an interim one (1xx) too.</summary>

@@ -136,6 +136,19 @@ public static class Curl
     public static async Task<Finished> Over(
         ClientKind kind, RunningHotcore hotcore, string domain, string target, params string[] arguments)
     {
+        var finished = await Run(ArgumentsOver(kind, hotcore, domain, target, arguments));
+        Assert.True(finished.ExitCode == 0, $"curl exited with {finished.ExitCode}: {finished.Error}");
+        return finished;
+    }
+
+    /// <summary>The same, while the test goes on.</summary>
+    public static ChildProcess Start(
+        ClientKind kind, RunningHotcore hotcore, string domain, string target, params string[] arguments) =>
+        ChildProcess.Start("curl", ["--silent", .. ArgumentsOver(kind, hotcore, domain, target, arguments)]);
+
+    private static string[] ArgumentsOver(
+        ClientKind kind, RunningHotcore hotcore, string domain, string target, string[] arguments)
+    {
         var isTls = kind == ClientKind.Http2OverTls;
         var port = isTls ? hotcore.Https.Port : hotcore.Http.Port;
         string[] protocol = kind switch
@@ -144,12 +157,10 @@ public static class Curl
             ClientKind.Http2 => ["--http2-prior-knowledge"],
             _ => ["--http2", "--cacert", hotcore.LocalCaFile],
         };
-        var finished = await Run([
+        return [
             .. protocol, "--resolve", $"{domain}:{port}:127.0.0.1", .. arguments,
             $"{(isTls ? "https" : "http")}://{domain}:{port}{target}",
-        ]);
-        Assert.True(finished.ExitCode == 0, $"curl exited with {finished.ExitCode}: {finished.Error}");
-        return finished;
+        ];
     }
 }
 

@@ -102,11 +102,12 @@ internal static class RequestRules
         return null;
     }
 
-    // A body and another protocol behind one head cannot be told apart safely, and h2c would carry requests past the
-    // forwarded fields: such requests are served as ordinary ones, which RFC 9110 7.8 allows.
+    // A chunked body and another protocol behind one head cannot be told apart safely (a length says where the body ends), and h2c
+    // would carry requests past the forwarded fields: such requests are served as ordinary ones, which RFC 9110 7.8 allows.
     private static bool MayUpgrade(RequestHead head)
     {
-        if (head.MinorVersion == 0 || head.HasBody || head.Fields.FindSingle(KnownField.Upgrade, out var protocol) != 1)
+        if (head.MinorVersion == 0 || head.Framing == BodyFraming.Chunked
+            || head.Fields.FindSingle(KnownField.Upgrade, out var protocol) != 1)
             return false;
         return !protocol.IsEmpty && !ListValue.Contains(protocol, "h2c"u8);
     }

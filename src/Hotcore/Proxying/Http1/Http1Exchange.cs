@@ -49,6 +49,13 @@ internal sealed class Http1Exchange : Exchange
         return status;
     }
 
+    public override void EndRequest(bool isComplete)
+    {
+        base.EndRequest(isComplete);
+        if (HasBody)
+            _session.NoticeInput(); // While its body was awaited, nobody else was told of the client's end.
+    }
+
     public override LoopTask<bool> SendInterimAsync()
     {
         if (_isHttp10)
@@ -94,7 +101,7 @@ internal sealed class Http1Exchange : Exchange
         if (Response.Fields.FindSingle(KnownField.Upgrade, out var chosen) != 1)
             return false;
         Request.Fields.FindSingle(KnownField.Upgrade, out var offered);
-        return ListValue.Contains(offered, chosen);
+        return ListValue.Share(chosen, offered);
     }
 
     public override void BeginTunnel()

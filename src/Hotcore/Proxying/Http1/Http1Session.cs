@@ -80,11 +80,15 @@ internal sealed class Http1Session : ClientSession
         // Another request, or the client's end, while an answer is on its way.
         if (_exchange is null || _isTunnel)
             return;
-        if (Client.Connection.IsBroken)
+        if (Client.Connection.IsBroken || (Client.IsSecure && HasEndedTls()))
             _exchange.Abandon();
         else if (Client.Connection.PeerHasFinished)
-            _halfClosed.Begin();
+            _halfClosed.Begin(Timeouts.HalfClosedClient);
     }
+
+    /// <summary>Nobody half-closes TLS: with close_notify, or the end of the connection below, the client is gone.</summary>
+    private bool HasEndedTls() =>
+        Client.Connection.PeerHasFinished || Client.Connection.TryPeek() is 0 or Connection.Failed;
 
     private LoopTask<bool> WaitForRequestAsync()
     {
@@ -98,7 +102,7 @@ internal sealed class Http1Session : ClientSession
         var exchange = _exchange = Client.Loop.Http1Exchanges.Rent();
         exchange.Begin(this);
         if (Client.Connection.PeerHasFinished)
-            _halfClosed.Begin();
+            _halfClosed.Begin(Timeouts.HalfClosedClient);
         try
         {
             var staysOpen = await ReceiveHeadAsync(exchange) && await Client.Loop.Router.ServeAsync(exchange);
@@ -150,29 +154,30 @@ internal sealed class Http1Session : ClientSession
     }
 
     /// <summary>
-    /// A client that finished sending may be gone, or may still read: only a send would tell. It may wait for its answer to
-    /// begin for as long as any other (the kernel's keep-alive finds out about one that is gone); when an answer that has begun
-    /// then makes no progress for a while, an event stream say, it counts as gone.
+    /// A client that finished sending may be gone, or may still read: on plain HTTP only a send would tell. It counts as gone when
+    /// its answer does not begin soon, or, an event stream say, has begun and makes no progress for a while. Over TLS it is gone, and
+    /// has a moment only for the request that came together with its end.
     /// </summary>
     private sealed class HalfClosedDeadline(Http1Session session) : Deadline
     {
         private long _sentBefore;
 
-        public void Begin()
+        public void Begin(long patienceMilliseconds)
         {
             var connection = session.Client.Connection;
             _sentBefore = connection.SentBytes;
-            connection.Loop.Timers.Set(this, connection.Loop.NowMilliseconds + Timeouts.HalfClosedClient);
+            connection.Loop.Timers.Set(this, connection.Loop.NowMilliseconds + patienceMilliseconds);
         }
 
         internal override void OnDue()
         {
             if (session._exchange is not { } exchange)
                 return;
-            if (exchange.HasBegunAnswer && session.Client.Connection.SentBytes == _sentBefore)
+            var isSending = exchange.HasBody && !exchange.HasSentRequest; // Its last bytes may be on their way to the app for long.
+            if (session.Client.IsSecure || (!isSending && session.Client.Connection.SentBytes == _sentBefore))
                 exchange.Abandon();
             else
-                Begin();
+                Begin(exchange.HasBegunAnswer ? Timeouts.HalfClosedReader : Timeouts.HalfClosedClient);
         }
     }
 }

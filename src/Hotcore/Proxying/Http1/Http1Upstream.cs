@@ -28,7 +28,8 @@ internal sealed class Http1Upstream : Upstream
         IdleNode = new LinkedListNode<Http1Upstream>(this);
         OwnNode = new LinkedListNode<Http1Upstream>(this);
         _number = port.State.Queue.TakeNumber();
-        // An idle upstream has nothing to say but goodbye; anything else would be taken for the next client's answer.
+        // An idle upstream has nothing to say but goodbye; anything else would be taken for the next client's answer. TLS may have
+        // messages of its own.
         connection.WhenUnawaitedInput = CloseIfIdle;
     }
 
@@ -160,7 +161,7 @@ internal sealed class Http1Upstream : Upstream
 
     private void CloseIfIdle()
     {
-        if (IsIdle)
+        if (IsIdle && Connection.TryPeek() != Connection.WouldBlock)
             Close();
     }
 }

@@ -2,6 +2,7 @@ using System.Buffers.Text;
 using System.Security.Cryptography;
 using System.Text;
 using Hotcore.Http;
+using Hotcore.Http.Http1;
 using Hotcore.Http.Http2;
 using Hotcore.Loops;
 
@@ -50,12 +51,14 @@ internal sealed class Http2Exchange : Exchange, IHttp2StreamOwner
                 await Loop.Router.ServeAsync(this);
             else
                 await AnswerAsync(page);
+            if (IsAnswered)
+                await TakeRestAsync();
         }
         finally
         {
             Upstream?.Close(); // After a fault; an exchange that ended well has settled it.
             // An answer that is complete needs no more of the request (RFC 9113 8.1); one that is not must not look complete.
-            var isAnswered = Stream.LocalHasEnded && !Stream.IsReset;
+            var isAnswered = IsAnswered;
             Stream.Reset(isAnswered ? ErrorCode.NoError : ErrorCode.InternalError);
             ReleaseHead();
             _session.Forget(this, isAnswered);
@@ -106,7 +109,7 @@ internal sealed class Http2Exchange : Exchange, IHttp2StreamOwner
     public override bool IsAgreed()
     {
         Request.Fields.FindSingle(KnownField.Upgrade, out var offered);
-        if (Response.Fields.FindSingle(KnownField.Upgrade, out var chosen) != 1 || !Ascii.EqualsIgnoreCase(offered, chosen))
+        if (Response.Fields.FindSingle(KnownField.Upgrade, out var chosen) != 1 || !ListValue.Contains(chosen, offered))
             return false;
         return !Ascii.EqualsIgnoreCase(offered, "websocket"u8)
             || (Response.Fields.FindSingle(KnownField.SecWebSocketAccept, out var proof) == 1 && IsProof(proof));
@@ -121,6 +124,25 @@ internal sealed class Http2Exchange : Exchange, IHttp2StreamOwner
     }
 
     public override void CutOff() => Stream.Reset(ErrorCode.InternalError);
+
+    private bool IsAnswered => Stream.LocalHasEnded && !Stream.IsReset;
+
+    /// <summary>
+    /// Takes what the client still sends of a request that is answered: clients stop by themselves once they have seen the answer, and
+    /// some lose it to a RST_STREAM that comes with it. Those that go on are told to stop.
+    /// </summary>
+    private async LoopTask TakeRestAsync()
+    {
+        Stream.Source.Begin(Timeouts.AnsweredRequest);
+        var until = Loop.Events.NowMilliseconds + Timeouts.AnsweredRequest;
+        while (!Stream.RemoteHasEnded && !Stream.IsReset && Loop.Events.NowMilliseconds < until)
+        {
+            if (Stream.Source.TryTake(out var content) == BodyEvent.Content)
+                Stream.Source.Consume(content.Length);
+            else if (!await Stream.Source.WaitAsync())
+                return;
+        }
+    }
 
     /// <summary>Makes the request's head; a page where there is nothing to forward. What is malformed resets the stream.</summary>
     private ErrorPage? TakeHead(FieldBlockStatus status, bool endsStream)

@@ -199,7 +199,7 @@ public sealed class RequestParserTests
     [InlineData("HTTP/1.1", "Upgrade: a\r\nUpgrade: b\r\nConnection: Upgrade\r\n", false)]
     [InlineData("HTTP/1.1", "Upgrade: h2c\r\nConnection: Upgrade, HTTP2-Settings\r\n", false)]
     [InlineData("HTTP/1.1", "Upgrade: websocket, H2C\r\nConnection: Upgrade\r\n", false)]
-    [InlineData("HTTP/1.1", "Upgrade: websocket\r\nConnection: Upgrade\r\nContent-Length: 1\r\n", false)]
+    [InlineData("HTTP/1.1", "Upgrade: websocket\r\nConnection: Upgrade\r\nContent-Length: 1\r\n", true)]
     [InlineData("HTTP/1.1", "Upgrade: websocket\r\nConnection: Upgrade\r\nTransfer-Encoding: chunked\r\n", false)]
     [InlineData("HTTP/1.0", "Upgrade: websocket\r\nConnection: Upgrade\r\n", false)]
     public void An_upgrade_is_one_protocol_asked_for_without_a_body(string version, string fields, bool isWanted) =>
