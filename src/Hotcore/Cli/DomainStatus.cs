@@ -8,12 +8,12 @@ internal sealed class DomainStatus
     private static readonly TimeSpan TooCloseToItsEnd = TimeSpan.FromDays(3);
 
     private readonly string _certificate;
-    private readonly Dictionary<string, string> _times;
+    private readonly Dictionary<string, string> _facts;
 
     private DomainStatus(string[] words, string? reason)
     {
         (Name, Port, IsUp, _certificate, Reason) = (words[0], words[1], words[3] == "up", words[5], reason);
-        _times = words[6..].Chunk(2).Where(pair => pair.Length == 2).ToDictionary(pair => pair[0], pair => pair[1]);
+        _facts = words[6..].Chunk(2).Where(pair => pair.Length == 2).ToDictionary(pair => pair[0], pair => pair[1]);
     }
 
     public string Name { get; }
@@ -21,6 +21,9 @@ internal sealed class DomainStatus
     public string Port { get; }
 
     public bool IsUp { get; }
+
+    /// <summary>The app speaks HTTPS, not HTTP.</summary>
+    public bool SpeaksHttps => _facts.GetValueOrDefault("scheme") == "https";
 
     /// <summary>What failed with its certificate and what can be done, or null.</summary>
     public string? Reason { get; }
@@ -39,7 +42,7 @@ internal sealed class DomainStatus
     public bool NeedsAttention => !IsUp || _certificate == "failed" || (_certificate == "valid" && EndsSoon);
 
     private bool EndsSoon =>
-        DateTimeOffset.TryParse(_times.GetValueOrDefault("until"), CultureInfo.InvariantCulture, out var end)
+        DateTimeOffset.TryParse(_facts.GetValueOrDefault("until"), CultureInfo.InvariantCulture, out var end)
         && end - DateTimeOffset.UtcNow < TooCloseToItsEnd;
 
     /// <summary>Reads one line.</summary>
@@ -52,7 +55,7 @@ internal sealed class DomainStatus
         throw new CommandFailure(ExitCode.Refused, "whatever has the control port is not this version of hotcore");
     }
 
-    private string Day(string key) => _times.GetValueOrDefault(key)?.Replace('T', ' ') ?? "?";
+    private string Day(string key) => _facts.GetValueOrDefault(key)?.Replace('T', ' ') ?? "?";
 
-    private string After(string words, string key) => _times.ContainsKey(key) ? words + Day(key) : "";
+    private string After(string words, string key) => _facts.ContainsKey(key) ? words + Day(key) : "";
 }

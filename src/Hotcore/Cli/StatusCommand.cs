@@ -34,7 +34,7 @@ internal static class StatusCommand
     private static void Write(DomainStatus domain, int width, Terminal terminal)
     {
         var state = domain.IsUp ? terminal.Green("up") : terminal.Red("down");
-        terminal.Output.WriteLine($"{domain.Name.PadRight(width)} → port {domain.Port,-5}  {state}{domain.Certificate}");
+        terminal.Output.WriteLine($"{domain.Name.PadRight(width)} → port {domain.Port,-5}  {state}{(domain.SpeaksHttps ? "  over HTTPS" : "")}{domain.Certificate}");
         if (!domain.IsUp)
         {
             var remedy = $"start the app, or map another port: hotcore add {domain.Name} <port>";

@@ -20,6 +20,7 @@ internal enum KnownField : byte
     Host,
     Http2Settings,
     KeepAlive,
+    Location,
     ProxyConnection,
     SecWebSocketAccept,
     SecWebSocketKey,
@@ -52,6 +53,7 @@ internal static class FieldNames
         7 => (name[0] | 0x20) == 'u'
             ? Match(name, "upgrade"u8, KnownField.Upgrade)
             : Match(name, "trailer"u8, KnownField.Trailer),
+        8 => Match(name, "location"u8, KnownField.Location),
         9 => (name[0] | 0x20) == 'x'
             ? MatchForwarded(name, "x-real-ip"u8, KnownField.XRealIP)
             : Match(name, "forwarded"u8, KnownField.Forwarded),

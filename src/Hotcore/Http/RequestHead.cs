@@ -1,3 +1,5 @@
+using System.Text;
+
 namespace Hotcore.Http;
 
 /// <summary>
@@ -62,6 +64,15 @@ internal sealed class RequestHead
         || Method.SequenceEqual("PUT"u8) || Method.SequenceEqual("DELETE"u8) || Method.SequenceEqual("TRACE"u8);
 
     public bool HasBody => Framing == BodyFraming.Chunked || (Framing == BodyFraming.Length && ContentLength > 0);
+
+    /// <summary>Whether <paramref name="url"/> is where the request is for, by that scheme.</summary>
+    public bool IsAt(ReadOnlySpan<byte> url, ReadOnlySpan<byte> scheme)
+    {
+        var authorityEnd = scheme.Length + Authority.Length;
+        return url.Length >= authorityEnd && Ascii.EqualsIgnoreCase(url[..scheme.Length], scheme)
+            && Ascii.EqualsIgnoreCase(url[scheme.Length..authorityEnd], Authority)
+            && (url[authorityEnd..].SequenceEqual(Target) || (url.Length == authorityEnd && Target.SequenceEqual("/"u8)));
+    }
 
     /// <summary>Forgets the last request.</summary>
     public void Clear()

@@ -31,6 +31,9 @@ internal sealed class StatusReport
     /// <summary>What is known of certificates; set once, before the first question.</summary>
     public CertificateStatus KnownCertificates { get; set; } = CertificateStatus.None;
 
+    /// <summary>Whether the app at a port speaks HTTPS, as far as is known; set once, before the first question.</summary>
+    public Predicate<int> SpeaksHttps { get; set; } = _ => false;
+
     /// <summary>Adds an address that hotcore listens on, by its name: http, https or control.</summary>
     public void AddAddress(string name, EndPoint address)
     {
@@ -59,7 +62,8 @@ internal sealed class StatusReport
     }
 
     /// <summary>
-    /// One line: <c>a.com 8080 upstream up certificate valid until … renews … made 2026-11-22T08:00:00Z</c>. What follows
+    /// One line: <c>a.com 8080 upstream up certificate valid until … renews … made 2026-11-22T08:00:00Z</c>, and
+    /// <c>scheme https</c> where the app speaks that. What follows
     /// <c>because</c>, at its end, is text for people.
     /// </summary>
     public string Describe(Mapping mapping) => Describe(mapping, _ports.ReadNow());
@@ -73,6 +77,7 @@ internal sealed class StatusReport
         var madeAt = MappingLine.FormatTime(mapping.MadeAt);
         var certificate = KnownCertificates.Describe(mapping.Domain);
         var line = $"{mapping.Domain} {mapping.Port} upstream {upstream} certificate {certificate.State} made {madeAt}";
+        if (SpeaksHttps(mapping.Port)) line += " scheme https";
         return certificate.Reason is null ? line : $"{line} because {certificate.Reason}";
     }
 

@@ -11,6 +11,8 @@ namespace Hotcore.Proxying;
 /// </summary>
 internal sealed class ClientConnection
 {
+    private const long MostLingerBytes = 1024 * 1024;
+
     private readonly TlsConnection? _tls;
     private ClientSession? _session;
     private LinkedList<Http1Upstream>? _ownUpstreams;
@@ -72,7 +74,7 @@ internal sealed class ClientConnection
             await _session.RunAsync();
             // Closing over bytes that nobody has read is a reset, and would take back what the client has not read yet.
             if (_session.MustLinger || !Input.IsEmpty || Connection.Readable.IsSet)
-                await LingerAsync();
+                await LingerAsync(_session.IsOwedPatience ? long.MaxValue : MostLingerBytes);
         }
         finally
         {
@@ -159,17 +161,18 @@ internal sealed class ClientConnection
 
     /// <summary>
     /// Reads on until the client has seen the last answer, and closes or falls silent: one that sends a long body before it reads
-    /// would lose the answer to a reset (RFC 9112 9.6).
+    /// would lose the answer to a reset (RFC 9112 9.6). Of one whose request was refused, no more than <paramref name="mostBytes"/>.
     /// </summary>
-    private async LoopTask LingerAsync()
+    private async LoopTask LingerAsync(long mostBytes)
     {
         Connection.FinishSending();
         Input.Release();
         var until = Connection.Loop.NowMilliseconds + (Loop.IsHurried ? Timeouts.Linger : Timeouts.LongestLinger);
-        while (Connection.Loop.NowMilliseconds < until)
+        for (var bytes = 0L; Connection.Loop.NowMilliseconds < until && bytes < mostBytes;)
         {
             var received = Input.FillFrom(Connection);
             Input.Release();
+            bytes += Math.Max(received, 0);
             if (received is 0 or Connection.Failed)
                 return;
             var patience = Math.Min(Timeouts.Linger, until - Connection.Loop.NowMilliseconds);

@@ -25,4 +25,7 @@ internal abstract class ClientSession
 
     /// <summary>The client is still sending when the session is over: closing at once would take back what it has not read.</summary>
     public abstract bool MustLinger { get; }
+
+    /// <summary>What it still sends is the rest of a request that was answered, and nothing that was wrong.</summary>
+    public abstract bool IsOwedPatience { get; }
 }

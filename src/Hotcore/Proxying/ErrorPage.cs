@@ -20,6 +20,9 @@ internal sealed record ErrorPage(int Status, string Title, string Explanation)
     public static ErrorPage NoAnswer(Mapping mapping) =>
         new(502, "No answer", $"{mapping.Domain} is mapped to port {mapping.Port}, and the app there closed the connection without an answer.");
 
+    public static ErrorPage SpeaksHttps(Mapping mapping) =>
+        new(502, "Please try again", $"{mapping.Domain} is mapped to port {mapping.Port}, and the app there speaks HTTPS alone, which hotcore had not known: it does from now on.");
+
     public static ErrorPage BadAnswer(Mapping mapping) =>
         new(502, "Malformed answer", $"{mapping.Domain} is mapped to port {mapping.Port}, and the app there sent an answer that is not valid HTTP.");
 

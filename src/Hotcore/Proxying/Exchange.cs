@@ -97,6 +97,14 @@ internal abstract class Exchange
     /// <summary>Whether <see cref="Response"/> switches to a protocol that the client asked for, as it must (RFC 9110 7.8).</summary>
     public abstract bool IsAgreed();
 
+    /// <summary>
+    /// Whether <see cref="Response"/> redirects a client that came over https to the very place that it asked for: followed, that goes
+    /// in circles.
+    /// </summary>
+    public bool IsSentBackToHttps() =>
+        !HasBody && Response.Status is 301 or 302 or 307 or 308 && (Client.IsSecure || Client.Forwarded.ClaimsHttps(Request))
+        && Response.Fields.FindSingle(KnownField.Location, out var location) == 1 && Request.IsAt(location, "https://"u8);
+
     /// <summary>Passes the upstream's consent to leave HTTP behind; the bodies are the bytes that pass from then on.</summary>
     public abstract void BeginTunnel();
 
@@ -167,8 +175,8 @@ internal abstract class Exchange
         AnswersHead = Request.IsHead;
         HasBody = Request.HasBody;
         WantsUpgrade = Request.WantsUpgrade;
-        CanBeSentAgain = !HasBody && !WantsUpgrade;
-        _isIdempotent = Request.IsIdempotent;
+        CanBeSentAgain = !HasBody;
+        _isIdempotent = Request.IsIdempotent && !WantsUpgrade;
         foreach (ref readonly var field in Request.Fields.Fields)
         {
             if (field.Known is KnownField.XForwardedFor or KnownField.Forwarded)

@@ -31,6 +31,14 @@ internal static class Forwarder
                 upstream.Break();
             var sending = SendRequestAsync(exchange, upstream); // 3
             var received = await ReceiveHeadAsync(exchange, upstream); // 4
+            if (upstream.HintsAtTls(exchange, received) && !exchange.IsAbandoned && await upstream.Port.TryTlsAsync(exchange))
+            {
+                if (!exchange.CanBeSentAgain)
+                    return await FailAsync(exchange, ErrorPage.SpeaksHttps(mapping), upstream, sending);
+                await EndAsync(exchange, upstream, sending);
+                continue;
+            }
+
             NoteState(exchange, upstream, received);
             if (IsToBeSentAgain(exchange, upstream, received, sends))
             {
@@ -57,8 +65,8 @@ internal static class Forwarder
     private static void NoteState(Exchange exchange, Upstream upstream, HeadResult received)
     {
         if (received == HeadResult.Complete)
-            upstream.Port.State.NoteAnswer(exchange.Loop.Events.NowMilliseconds);
-        else if (received is HeadResult.Died or HeadResult.Malformed && !exchange.IsAbandoned)
+            upstream.Port.State.NoteAnswer(exchange.Loop.Events.NowMilliseconds, upstream.IsTls);
+        else if (received == HeadResult.Died && !exchange.IsAbandoned)
             upstream.Port.State.NoteFailure();
     }
 

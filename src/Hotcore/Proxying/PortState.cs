@@ -26,7 +26,7 @@ internal sealed class PortState
     private ImmutableArray<UpstreamPort> _views = [];
     private long _lastAnswer; // Zero: never.
     private long _lastSignOfLife;
-    private long _triedTlsAt;
+    private long _triedTlsInVainAt;
     private volatile bool _hasFailed;
     private volatile bool _speaksTls;
 
@@ -43,9 +43,11 @@ internal sealed class PortState
     /// <summary>The app has answered, since hotcore runs.</summary>
     public bool HasEverAnswered => Volatile.Read(ref _lastAnswer) != 0;
 
-    /// <summary>The app answered a request.</summary>
-    public void NoteAnswer(long nowMilliseconds)
+    /// <summary>The app answered a request, over TLS or not: where it speaks plain HTTP again, that is noted.</summary>
+    public void NoteAnswer(long nowMilliseconds, bool isTls = false)
     {
+        if (!isTls && _speaksTls)
+            _speaksTls = false;
         Write(ref _lastAnswer, nowMilliseconds);
         Write(ref _lastSignOfLife, nowMilliseconds);
         if (_hasFailed)
@@ -55,7 +57,7 @@ internal sealed class PortState
     /// <summary>The port accepted a connection: that is worth waiting for again, though it is no answer yet.</summary>
     public void NoteSignOfLife(long nowMilliseconds) => Write(ref _lastSignOfLife, nowMilliseconds);
 
-    /// <summary>The port refused, or what came from it was no answer.</summary>
+    /// <summary>The port refused, or ended a connection without a byte of an answer.</summary>
     public void NoteFailure()
     {
         if (!_hasFailed)
@@ -77,13 +79,15 @@ internal sealed class PortState
         _hasFailed || !HasEverAnswered
         || nowMilliseconds - Volatile.Read(ref _lastAnswer) > (DateTimeOffset.UtcNow - mapping.MadeAt).TotalMilliseconds;
 
-    /// <summary>Whether it is time to try TLS with the app; true once in a while, since an app that does not speak it is disturbed.</summary>
-    public bool TryBeginTls(long nowMilliseconds)
+    /// <summary>Whether TLS may be tried with the app: not soon after it did not understand it, since that disturbs it.</summary>
+    public bool MayTryTls(long nowMilliseconds)
     {
-        var before = Volatile.Read(ref _triedTlsAt);
-        return (before == 0 || nowMilliseconds - before >= Timeouts.BetweenTlsTries)
-            && Interlocked.CompareExchange(ref _triedTlsAt, nowMilliseconds, before) == before;
+        var before = Volatile.Read(ref _triedTlsInVainAt);
+        return before == 0 || nowMilliseconds - before >= Timeouts.BetweenTlsTries;
     }
+
+    /// <summary>TLS was tried, and the app does not speak it.</summary>
+    public void NoteTlsInVain(long nowMilliseconds) => Volatile.Write(ref _triedTlsInVainAt, nowMilliseconds);
 
     /// <summary>Adds the port as one more loop sees it.</summary>
     public void Add(UpstreamPort view) => ImmutableInterlocked.Update(ref _views, static (views, one) => views.Add(one), view);

@@ -44,7 +44,13 @@ internal static class Timeouts
     /// <summary>How long an answer over a new connection may take before the connection counts as waiting to be accepted.</summary>
     public const long Starving = 100;
 
-    /// <summary>How often TLS is tried with an app that answers nothing it understands.</summary>
+    /// <summary>For a TLS handshake with an app.</summary>
+    public const long UpstreamHandshake = 5_000;
+
+    /// <summary>For the rest of an answer that may say why it refuses plain HTTP.</summary>
+    public const long Explanation = 100;
+
+    /// <summary>How often TLS is tried with an app that does not speak it, though what it answered looks so.</summary>
     public const long BetweenTlsTries = 10_000;
 
     /// <summary>How often the idle connections to a port are closed while one waits to be accepted.</summary>

@@ -37,6 +37,14 @@ internal abstract class Upstream(UpstreamPort port)
     /// </summary>
     public abstract bool HasServed { get; }
 
+    /// <summary>hotcore speaks TLS to the app.</summary>
+    public abstract bool IsTls { get; }
+
+    /// <summary>
+    /// What was received for an exchange's request looks as if the app spoke TLS alone, so that it cannot have carried the request out.
+    /// </summary>
+    public abstract bool HintsAtTls(Exchange exchange, HeadResult received);
+
     /// <summary>Takes the request's body, after <see cref="BeginRequest"/>.</summary>
     public abstract BodySink RequestBody { get; }
 

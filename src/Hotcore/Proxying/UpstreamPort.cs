@@ -63,6 +63,27 @@ internal sealed class UpstreamPort
     }
 
     /// <summary>
+    /// Finds out whether the app speaks TLS, as <paramref name="exchange"/> would; true when it does.
+    /// </summary>
+    public async LoopTask<bool> TryTlsAsync(Exchange exchange)
+    {
+        if (!State.MayTryTls(_loop.NowMilliseconds))
+            return false;
+        if (await _connector.OpenTlsAsync(exchange.IsGrpc) is not { } connection)
+        {
+            State.NoteTlsInVain(_loop.NowMilliseconds);
+            return false;
+        }
+
+        State.SpeaksTls = true;
+        if (exchange.IsGrpc)
+            connection.Close();
+        else
+            Return(new Http1Upstream(this, connection));
+        return true;
+    }
+
+    /// <summary>
     /// Takes a connection back that has finished its exchange cleanly. While another waits to be accepted none is kept: it would hold
     /// an app's only thread.
     /// </summary>
@@ -92,14 +113,14 @@ internal sealed class UpstreamPort
         exchange.IsGrpc ? _http2.Take() : _idle.Take(this, exchange.Client, surelyAlive);
 
     private async LoopTask<Upstream?> OpenHttp1Async(bool isInDoubt) =>
-        await _connector.OpenAsync(isInDoubt) is { } connection ? new Http1Upstream(this, connection) : null;
+        await _connector.OpenAsync(isInDoubt, isHttp2: false) is { } connection ? new Http1Upstream(this, connection) : null;
 
     private async LoopTask<Upstream?> OpenStreamAsync(Exchange exchange, bool isInDoubt)
     {
         var (shared, mustOpen) = await _http2.ShareAsync(exchange);
         if (!mustOpen)
             return shared;
-        if (await _connector.OpenAsync(isInDoubt) is { } connection)
+        if (await _connector.OpenAsync(isInDoubt, isHttp2: true) is { } connection)
             return _http2.Add(new Http2UpstreamConnection(this, connection, _owner.Http2Scratch));
         _http2.GiveUp();
         return null;
@@ -107,7 +128,7 @@ internal sealed class UpstreamPort
 
     private async LoopTask<bool> ProbeAsync()
     {
-        if (await _connector.OpenAsync(isInDoubt: true) is not { } connection)
+        if (await _connector.OpenAsync(isInDoubt: true, isHttp2: false) is not { } connection)
             return false;
         Return(new Http1Upstream(this, connection));
         return true;

@@ -98,6 +98,9 @@ internal static unsafe partial class OpenSsl
     public static partial nint TLS_server_method();
 
     [LibraryImport(Ssl)]
+    public static partial nint TLS_client_method();
+
+    [LibraryImport(Ssl)]
     public static partial nint SSL_CTX_new(nint method);
 
     [LibraryImport(Ssl)]
@@ -117,6 +120,9 @@ internal static unsafe partial class OpenSsl
 
     [LibraryImport(Ssl)]
     public static partial int SSL_CTX_set_session_id_context(nint context, byte* id, uint length);
+
+    [LibraryImport(Ssl)]
+    public static partial int SSL_CTX_set_alpn_protos(nint context, byte* protocols, uint length);
 
     [LibraryImport(Ssl)]
     public static partial void SSL_CTX_set_client_hello_cb(
@@ -141,6 +147,9 @@ internal static unsafe partial class OpenSsl
 
     [LibraryImport(Ssl)]
     public static partial void SSL_set_accept_state(nint ssl);
+
+    [LibraryImport(Ssl)]
+    public static partial void SSL_set_connect_state(nint ssl);
 
     [LibraryImport(Ssl)]
     public static partial void SSL_set_bio(nint ssl, nint read, nint write);

@@ -19,7 +19,7 @@ internal sealed class TlsConnection : Connection
     [ThreadStatic]
     private static TlsConnection? _current;
 
-    private readonly TlsContext _context;
+    private readonly TlsContext? _context;
     private readonly Readiness _certificate;
     private nint _ssl;
     private bool _mustSayGoodbye;
@@ -30,11 +30,21 @@ internal sealed class TlsConnection : Connection
     /// <summary>Takes over <paramref name="fd"/>; <see cref="HandshakeAsync"/> comes first.</summary>
     /// <exception cref="IOException">The kernel would not watch it, or OpenSSL has no memory; the descriptor is closed then.</exception>
     public TlsConnection(EventLoop loop, int fd, TlsContext context)
-        : base(loop, fd)
+        : this(loop, fd, context.Handle)
     {
         _context = context;
+        OpenSsl.SSL_set_accept_state(_ssl);
+    }
+
+    /// <summary>The same for a connection to an app: hotcore is the client in it.</summary>
+    public TlsConnection(EventLoop loop, int fd, TlsClientContext context)
+        : this(loop, fd, context.Handle) => OpenSsl.SSL_set_connect_state(_ssl);
+
+    private TlsConnection(EventLoop loop, int fd, nint context)
+        : base(loop, fd)
+    {
         _certificate = new Readiness(loop);
-        _ssl = OpenSsl.SSL_new(context.Handle);
+        _ssl = OpenSsl.SSL_new(context);
         var bio = SocketBio.Create();
         if (_ssl == 0 || bio == 0)
         {
@@ -43,7 +53,6 @@ internal sealed class TlsConnection : Connection
         }
 
         OpenSsl.SSL_set_bio(_ssl, bio, bio); // The SSL object owns the BIO now.
-        OpenSsl.SSL_set_accept_state(_ssl);
     }
 
     private enum HandshakeStep
@@ -158,7 +167,7 @@ internal sealed class TlsConnection : Connection
         BindSessionsToName(serverName);
         try
         {
-            var choice = _context.Choose(serverName, isChallenge);
+            var choice = _context!.Choose(serverName, isChallenge);
             if (choice.Answer == ServerNameAnswer.Wait && !_hasWaited)
                 return OpenSsl.SSL_CLIENT_HELLO_RETRY;
             if (choice.Certificate is not { } certificate)
@@ -238,7 +247,7 @@ internal sealed class TlsConnection : Connection
     private async LoopTask AwaitCertificateAsync(long milliseconds)
     {
         _certificate.IsSet = false;
-        _context.AwaitCertificate(ServerName, () => Loop.Post(_certificate.Signal));
+        _context!.AwaitCertificate(ServerName, () => Loop.Post(_certificate.Signal));
         await _certificate.WaitAsync(milliseconds);
         _hasWaited = true;
     }

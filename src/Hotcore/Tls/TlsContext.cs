@@ -30,7 +30,9 @@ internal sealed unsafe class TlsContext
         Handle = OpenSsl.SSL_CTX_new(OpenSsl.TLS_server_method());
         Check(Handle != 0, "make a TLS context");
         SetProtocol();
-        SetModes();
+        SetModes(Handle);
+        fixed (byte* id = "hotcore"u8)
+            Check(OpenSsl.SSL_CTX_set_session_id_context(Handle, id, 7) == 1, "name the sessions");
         OpenSsl.SSL_CTX_set_client_hello_cb(Handle, &HandshakeCallbacks.ReceiveClientHello, null);
         OpenSsl.SSL_CTX_set_alpn_select_cb(Handle, &HandshakeCallbacks.SelectProtocol, null);
         OpenSsl.SSL_CTX_set_info_callback(Handle, &HandshakeCallbacks.NoteStep);
@@ -61,18 +63,17 @@ internal sealed unsafe class TlsContext
             | OpenSsl.SSL_OP_PRIORITIZE_CHACHA | OpenSsl.SSL_OP_IGNORE_UNEXPECTED_EOF);
     }
 
-    private void SetModes()
+    /// <summary>What suits a <see cref="TlsConnection"/> at either end.</summary>
+    internal static void SetModes(nint context)
     {
         OpenSsl.SSL_CTX_ctrl(
-            Handle, OpenSsl.SSL_CTRL_MODE,
+            context, OpenSsl.SSL_CTRL_MODE,
             OpenSsl.SSL_MODE_ENABLE_PARTIAL_WRITE | OpenSsl.SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER
             | OpenSsl.SSL_MODE_RELEASE_BUFFERS, null);
         // One receive takes a whole record instead of its five-byte head first.
-        OpenSsl.SSL_CTX_ctrl(Handle, OpenSsl.SSL_CTRL_SET_READ_AHEAD, 1, null);
+        OpenSsl.SSL_CTX_ctrl(context, OpenSsl.SSL_CTRL_SET_READ_AHEAD, 1, null);
         // Sessions travel in tickets; nothing is kept here.
-        OpenSsl.SSL_CTX_ctrl(Handle, OpenSsl.SSL_CTRL_SET_SESS_CACHE_MODE, 0, null);
-        fixed (byte* id = "hotcore"u8)
-            Check(OpenSsl.SSL_CTX_set_session_id_context(Handle, id, 7) == 1, "name the sessions");
+        OpenSsl.SSL_CTX_ctrl(context, OpenSsl.SSL_CTRL_SET_SESS_CACHE_MODE, 0, null);
     }
 
     private bool TrySetGroups(string groups)

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using System.Security.Cryptography.X509Certificates;
 
 namespace Hotcore.EndToEndTests.Harness;
 
@@ -46,10 +47,12 @@ public sealed class RealApp : IAsyncDisposable
     /// <summary>
     /// nginx with a configuration of its own, which answers 200 and serves the folder's files under /files/.
     /// </summary>
-    public static async Task<RealApp> StartNginx(Action<DirectoryInfo>? prepare = null)
+    public static async Task<RealApp> StartNginx(Action<DirectoryInfo>? prepare = null, bool isTls = false)
     {
         var port = FreePort.Take();
         var folder = Directory.CreateTempSubdirectory("hotcore-nginx-");
+        if (isTls)
+            WriteCertificate(folder);
         folder.CreateSubdirectory("files");
         prepare?.Invoke(folder);
         var configuration = Path.Combine(folder.FullName, "nginx.conf");
@@ -69,7 +72,7 @@ public sealed class RealApp : IAsyncDisposable
                 scgi_temp_path {{folder}}/scgi;
                 keepalive_requests 1000000;
                 server {
-                    listen 127.0.0.1:{{port}} backlog=512;
+                    listen 127.0.0.1:{{port}} backlog=512 {{(isTls ? $"ssl; ssl_certificate {folder}/tls.pem; ssl_certificate_key {folder}/tls.pem" : "")}};
                     location / { return 200 "$request_method $request_uri $http_host $http_x_forwarded_for"; }
                     location /files/ { root {{folder}}; }
                 }
@@ -78,6 +81,38 @@ public sealed class RealApp : IAsyncDisposable
         var nginx = File.Exists("/usr/sbin/nginx") ? "/usr/sbin/nginx" : "nginx";
         var process = ChildProcess.Start(nginx, ["-e", "stderr", "-c", configuration, "-p", folder.FullName]);
         return await UntilItListens(process, port, folder);
+    }
+
+    /// <summary>Node's https server: app.js over TLS.</summary>
+    public static async Task<RealApp> StartNodeTls()
+    {
+        var folder = Directory.CreateTempSubdirectory("hotcore-node-");
+        var process = ChildProcess.Start(
+            "node", [HotcoreBinary.App("app.js"), "0"],
+            new Dictionary<string, string> { ["TLS_PEM"] = WriteCertificate(folder) });
+        return await process.ReadLine() is { } port
+            ? new RealApp(process, int.Parse(port), folder)
+            : throw await Failed(process);
+    }
+
+    /// <summary>`openssl s_server -www`: its own page, over TLS.</summary>
+    public static async Task<RealApp> StartOpenSslServer()
+    {
+        var port = FreePort.Take();
+        var folder = Directory.CreateTempSubdirectory("hotcore-openssl-");
+        var pem = WriteCertificate(folder);
+        var process = ChildProcess.Start(
+            "openssl", ["s_server", "-accept", $"127.0.0.1:{port}", "-cert", pem, "-key", pem, "-www", "-quiet"]);
+        return await UntilItListens(process, port, folder);
+    }
+
+    private static string WriteCertificate(DirectoryInfo folder)
+    {
+        var certificate = HttpsApp.SelfSigned;
+        using var key = certificate.GetRSAPrivateKey()!;
+        var path = Path.Combine(folder.FullName, "tls.pem");
+        File.WriteAllText(path, $"{certificate.ExportCertificatePem()}\n{key.ExportPkcs8PrivateKeyPem()}\n");
+        return path;
     }
 
     /// <summary>The next line that it prints; null once it has ended.</summary>

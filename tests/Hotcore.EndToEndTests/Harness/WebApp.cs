@@ -1,4 +1,5 @@
 using System.Net;
+using System.Security.Cryptography.X509Certificates;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
@@ -9,7 +10,8 @@ using Microsoft.Extensions.Hosting;
 namespace Hotcore.EndToEndTests.Harness;
 
 /// <summary>
-/// An app on Kestrel, ASP.NET Core's own server, in the tests' process: HTTP/1.1, or HTTP/2 with prior knowledge.
+/// An app on Kestrel, ASP.NET Core's own server, in the tests' process: HTTP/1.1, or HTTP/2 with prior knowledge; over TLS where it
+/// gets a certificate.
 /// </summary>
 public sealed class WebApp : IAsyncDisposable
 {
@@ -22,7 +24,8 @@ public sealed class WebApp : IAsyncDisposable
         int port,
         Action<IServiceCollection>? addServices,
         Action<WebApplication> map,
-        Action<KestrelServerLimits>? limit)
+        Action<KestrelServerLimits>? limit,
+        X509Certificate2? certificate = null)
     {
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.Services.AddSingleton<IHostLifetime, NoSignals>();
@@ -37,6 +40,8 @@ public sealed class WebApp : IAsyncDisposable
             kestrel.Listen(IPAddress.Loopback, port, listen =>
             {
                 listen.Protocols = protocols;
+                if (certificate != null)
+                    listen.UseHttps(certificate);
                 listen.Use(next => async connection =>
                 {
                     Interlocked.Increment(ref _connectionCount);
@@ -59,8 +64,9 @@ public sealed class WebApp : IAsyncDisposable
 
     /// <summary>Starts an app that hands each request to one function.</summary>
     public static Task<WebApp> Start(
-        HttpProtocols protocols, RequestDelegate handle, int port = 0, Action<KestrelServerLimits>? limit = null) =>
-        Start(new WebApp(protocols, port, null, app => app.Run(handle), limit));
+        HttpProtocols protocols, RequestDelegate handle, int port = 0, Action<KestrelServerLimits>? limit = null,
+        X509Certificate2? certificate = null) =>
+        Start(new WebApp(protocols, port, null, app => app.Run(handle), limit, certificate));
 
     /// <summary>Starts an app of several parts.</summary>
     public static Task<WebApp> Start(

@@ -76,13 +76,27 @@ public sealed class PortStateTests
     }
 
     [Fact]
-    public void TLS_is_tried_once_in_a_while()
+    public void TLS_that_was_tried_in_vain_is_left_alone_for_a_while()
     {
         var port = new PortState();
 
-        Assert.True(port.TryBeginTls(Now));
-        Assert.False(port.TryBeginTls(Now + Timeouts.BetweenTlsTries - 1));
-        Assert.True(port.TryBeginTls(Now + Timeouts.BetweenTlsTries));
+        Assert.True(port.MayTryTls(Now));
+        port.NoteTlsInVain(Now);
+
+        Assert.False(port.MayTryTls(Now + Timeouts.BetweenTlsTries - 1));
+        Assert.True(port.MayTryTls(Now + Timeouts.BetweenTlsTries));
+    }
+
+    [Fact]
+    public void An_app_that_answers_without_TLS_speaks_it_no_more()
+    {
+        var port = new PortState { SpeaksTls = true };
+        port.NoteAnswer(Now, isTls: true);
+        Assert.True(port.SpeaksTls);
+
+        port.NoteAnswer(Now, isTls: false);
+
+        Assert.False(port.SpeaksTls);
     }
 
     private static Mapping MappedBefore(TimeSpan age) =>

@@ -17,10 +17,13 @@ internal sealed class Http1BodySource(long silenceMilliseconds) : BodySource
 
     public override FieldSection Trailers => _decoder.Trailers;
 
+    /// <summary>Its framing was wrong.</summary>
+    public bool IsBroken { get; private set; }
+
     /// <summary>Begins a body whose first bytes may be in <paramref name="input"/> already.</summary>
     public void Begin(Connection connection, ReceiveBuffer input, BodyFraming framing, long length)
     {
-        (_connection, _input) = (connection, input);
+        (_connection, _input, IsBroken) = (connection, input, false);
         _silenceMilliseconds = silenceMilliseconds;
         _decoder.Reset(framing, length);
     }
@@ -37,6 +40,7 @@ internal sealed class Http1BodySource(long silenceMilliseconds) : BodySource
         var input = _input!;
         var next = _decoder.Take(input.Bytes, input.Start, input.Length, out var skip, out var length);
         input.Consume(skip);
+        IsBroken |= next == BodyEvent.Invalid;
         content = length > 0 ? input.UnreadMemory[..length] : default;
         return next;
     }

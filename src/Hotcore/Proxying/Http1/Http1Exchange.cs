@@ -92,7 +92,7 @@ internal sealed class Http1Exchange : Exchange
         if (result != BodyCopyResult.Complete && _answerFraming == BodyFraming.UntilClose)
             CutOff(); // A mere end would make it a whole one.
         if (!IsRequestUsedUp)
-            _session.LingersAtEnd();
+            _session.LingersAtEnd(isSound: HasHead && !_requestBody.IsBroken);
         return _staysOpen && result == BodyCopyResult.Complete;
     }
 

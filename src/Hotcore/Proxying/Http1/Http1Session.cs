@@ -16,6 +16,7 @@ internal sealed class Http1Session : ClientSession
     private bool _isTunnel;
     private bool _hasServed;
     private bool _lingers;
+    private bool _isOwedPatience;
 
     public Http1Session(ClientConnection client)
     {
@@ -27,6 +28,8 @@ internal sealed class Http1Session : ClientSession
 
     /// <summary>A client that meant to stay may have sent its next request before it knew that it cannot.</summary>
     public override bool MustLinger => _lingers || Client.Loop.IsDraining;
+
+    public override bool IsOwedPatience => _isOwedPatience;
 
     public override async LoopTask RunAsync()
     {
@@ -54,8 +57,8 @@ internal sealed class Http1Session : ClientSession
         Client.Connection.Loop.Timers.Remove(_halfClosed);
     }
 
-    /// <summary>The client is still sending when its last answer is complete.</summary>
-    public void LingersAtEnd() => _lingers = true;
+    /// <summary>The client is still sending when its last answer is complete: the rest of a request that <paramref name="isSound"/>, or not.</summary>
+    public void LingersAtEnd(bool isSound) => (_lingers, _isOwedPatience) = (true, isSound);
 
     public override void Abandon() => _exchange?.Abandon();
 

@@ -1,6 +1,7 @@
 using Hotcore.Http;
 using Hotcore.Http.Http1;
 using Hotcore.Loops;
+using Hotcore.Tls;
 
 namespace Hotcore.Proxying.Http1;
 
@@ -18,6 +19,7 @@ internal sealed class Http1Upstream : Upstream
     private readonly long _number;
     private bool _hasServed;
     private bool _hasCarriedBody;
+    private bool _asksForTls;
 
     public Http1Upstream(UpstreamPort port, Connection connection)
         : base(port)
@@ -46,6 +48,8 @@ internal sealed class Http1Upstream : Upstream
 
     public override bool HasServed => _hasServed;
 
+    public override bool IsTls => Connection is TlsConnection;
+
     /// <summary>When it became idle, on the loop's clock.</summary>
     public long IdleSince { get; private set; }
 
@@ -57,6 +61,17 @@ internal sealed class Http1Upstream : Upstream
     public override BodySource ResponseBody => _responseBody;
 
     private bool IsIdle => IdleNode.List is not null;
+
+    /// <summary>
+    /// An alert, a 400 that says so, a redirect to the https where the request came from, or nothing from a port that never answered.
+    /// </summary>
+    public override bool HintsAtTls(Exchange exchange, HeadResult received) => !IsTls && !_hasServed && received switch
+    {
+        HeadResult.Complete => _asksForTls || exchange.IsSentBackToHttps(),
+        HeadResult.Malformed => TlsHints.IsAlert(_input.Unread),
+        HeadResult.Died => !Port.State.HasEverAnswered,
+        _ => false,
+    };
 
     public override void BeginRequest(Exchange exchange)
     {
@@ -81,14 +96,25 @@ internal sealed class Http1Upstream : Upstream
                 : _parser.Parse(exchange.Response, _input.Bytes, _input.Start, _input.Length, exchange.AnswersHead);
             if (status == ParseStatus.Invalid)
                 return HeadResult.Malformed;
+            if (status == ParseStatus.Complete && exchange.Response.Status == 400 && MayAskForTls && _input.Length == _parser.HeadLength
+                && await ReceiveExplanationAsync())
+            {
+                exchange.Response.Clear(); // Its positions are no longer valid.
+                _parser.Reset();
+                continue;
+            }
+
             if (status == ParseStatus.Complete)
             {
+                _asksForTls = exchange.Response.Status == 400 && MayAskForTls && TlsHints.AreIn(_input.Unread);
                 _input.Consume(_parser.HeadLength);
                 if (!_hasServed)
                     Port.State.Queue.NoteAnswer(_number);
                 return HeadResult.Complete;
             }
 
+            if (TlsHints.IsAlert(_input.Unread))
+                return HeadResult.Malformed;
             var received = _input.FillFrom(Connection);
             if (received > 0)
                 continue;
@@ -101,6 +127,17 @@ internal sealed class Http1Upstream : Upstream
             else if (await Connection.Readable.WaitAsync(Timeouts.SilentUpstream) == WaitResult.TimedOut)
                 return HeadResult.Malformed;
         }
+    }
+
+    private bool MayAskForTls => !IsTls && !_hasServed;
+
+    /// <summary>Receives what comes behind the head of an answer soon; false when nothing does.</summary>
+    private async LoopTask<bool> ReceiveExplanationAsync()
+    {
+        var received = _input.FillFrom(Connection);
+        if (received == Connection.WouldBlock && await Connection.Readable.WaitAsync(Timeouts.Explanation) == WaitResult.Ready)
+            received = _input.FillFrom(Connection);
+        return received > 0;
     }
 
     /// <summary>

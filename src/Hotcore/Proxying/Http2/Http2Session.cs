@@ -43,6 +43,8 @@ internal sealed class Http2Session : ClientSession, IHttp2Endpoint
     /// <summary>Whatever ends it, the client may have granted windows, or asked for a pong, a moment before it knew.</summary>
     public override bool MustLinger => true;
 
+    public override bool IsOwedPatience => false;
+
     public override async LoopTask RunAsync()
     {
         try

@@ -33,6 +33,8 @@ internal sealed class Http2Upstream : Upstream, IHttp2StreamOwner
 
     public override bool HasServed => Stream.Id > 1;
 
+    public override bool IsTls => _connection.IsTls;
+
     public override BodySink RequestBody => Stream.Sink;
 
     public override BodySource ResponseBody => Stream.Source;
@@ -42,6 +44,10 @@ internal sealed class Http2Upstream : Upstream, IHttp2StreamOwner
         _hasHead && Stream.ResetCode == ErrorCode.RefusedStream ? ErrorCode.InternalError : Stream.ResetCode;
 
     private BufferPool Buffers => Stream.Connection.Connection.Loop.Buffers;
+
+    /// <summary>It said nothing of HTTP/2, not even what comes first.</summary>
+    public override bool HintsAtTls(Exchange exchange, HeadResult received) =>
+        !IsTls && received is HeadResult.Died or HeadResult.Malformed && !_connection.HasSettings && !Port.State.HasEverAnswered;
 
     public override void BeginRequest(Exchange exchange)
     {

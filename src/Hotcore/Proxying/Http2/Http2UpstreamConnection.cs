@@ -1,6 +1,7 @@
 using Hotcore.Http;
 using Hotcore.Http.Http2;
 using Hotcore.Loops;
+using Hotcore.Tls;
 
 namespace Hotcore.Proxying.Http2;
 
@@ -25,7 +26,6 @@ internal sealed class Http2UpstreamConnection : IHttp2Endpoint
     private readonly ReceiveBuffer _input;
     private readonly Http2Connection _http2;
     private uint _idleSinceRound;
-    private bool _hasSettings;
     private bool _isGoingAway;
     private int _nextId = 1;
 
@@ -39,6 +39,11 @@ internal sealed class Http2UpstreamConnection : IHttp2Endpoint
 
     public bool IsServer => false;
 
+    public bool IsTls => _connection is TlsConnection;
+
+    /// <summary>The app has said what it takes, as it must before anything else.</summary>
+    public bool HasSettings { get; private set; }
+
     public bool IsIdle => _http2.StreamCount == 0 && !_connection.IsClosed;
 
     /// <summary>When its last stream ended, on the loop's clock.</summary>
@@ -47,7 +52,7 @@ internal sealed class Http2UpstreamConnection : IHttp2Endpoint
     /// <summary>It is there, and takes another exchange.</summary>
     public bool CanOpenStream =>
         !_isGoingAway && !_connection.IsClosed && !_connection.PeerHasFinished && _nextId < int.MaxValue - 1
-        && _hasSettings && _http2.StreamCount < Math.Min(MostStreams, _http2.Peer.MaxConcurrentStreams)
+        && HasSettings && _http2.StreamCount < Math.Min(MostStreams, _http2.Peer.MaxConcurrentStreams)
         && (_http2.StreamCount > 0 || _connection.IsSilent(_idleSinceRound));
 
     /// <summary>Receives until the connection ends; the streams that are left end with it.</summary>
@@ -65,7 +70,8 @@ internal sealed class Http2UpstreamConnection : IHttp2Endpoint
         {
             _isGoingAway = true;
             _connection.Close();
-            ReceiveSettings(); // None will come: whoever waits for them opens a connection of its own.
+            if (!HasSettings)
+                _port.HasOpenedHttp2(); // None will come: whoever waits for them opens a connection of its own.
             await _http2.EndAsync();
             _input.Release();
             _port.Forget(this);
@@ -119,9 +125,9 @@ internal sealed class Http2UpstreamConnection : IHttp2Endpoint
 
     public void ReceiveSettings()
     {
-        if (_hasSettings)
+        if (HasSettings)
             return;
-        _hasSettings = true;
+        HasSettings = true;
         _port.HasOpenedHttp2();
     }
 
