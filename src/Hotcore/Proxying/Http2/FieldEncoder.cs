@@ -45,10 +45,10 @@ internal static class FieldEncoder
     /// Encodes a request head for an app that speaks HTTP/2: with hotcore's forwarded fields, and, of what belongs to a
     /// connection, with "te: trailers" alone, which gRPC asks for.
     /// </summary>
-    public static int EncodeRequest(byte[] scratch, RequestHead request, ForwardedFields forwarded, SendBuffer lines)
+    public static int EncodeRequest(byte[] scratch, RequestHead request, ForwardedFields forwarded, bool isTls, SendBuffer lines)
     {
         var length = Write(scratch, 0, ":method"u8, request.Method);
-        length += Write(scratch, length, ":scheme"u8, "http"u8);
+        length += Write(scratch, length, ":scheme"u8, isTls ? "https"u8 : "http"u8);
         length += Write(scratch, length, ":authority"u8, request.Authority);
         length += WritePath(scratch, length, request.Target);
         foreach (ref readonly var field in request.Fields.Fields)

@@ -45,9 +45,9 @@ internal sealed class Http2Upstream : Upstream, IHttp2StreamOwner
 
     private BufferPool Buffers => Stream.Connection.Connection.Loop.Buffers;
 
-    /// <summary>It said nothing of HTTP/2, not even what comes first.</summary>
+    /// <summary>The first call over the connection came to nothing, and no other has ever been answered.</summary>
     public override bool HintsAtTls(Exchange exchange, HeadResult received) =>
-        !IsTls && received is HeadResult.Died or HeadResult.Malformed && !_connection.HasSettings && !Port.State.HasEverAnswered;
+        !IsTls && received != HeadResult.Complete && !HasServed && !Port.State.HasEverAnswered;
 
     public override void BeginRequest(Exchange exchange)
     {
@@ -157,7 +157,7 @@ internal sealed class Http2Upstream : Upstream, IHttp2StreamOwner
         var lines = new SendBuffer(Buffers);
         try
         {
-            return FieldEncoder.EncodeRequest(scratch, _exchange!.Request, _exchange.Client.Forwarded, lines);
+            return FieldEncoder.EncodeRequest(scratch, _exchange!.Request, _exchange.Client.Forwarded, IsTls, lines);
         }
         finally
         {

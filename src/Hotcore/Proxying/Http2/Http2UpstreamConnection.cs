@@ -26,6 +26,7 @@ internal sealed class Http2UpstreamConnection : IHttp2Endpoint
     private readonly ReceiveBuffer _input;
     private readonly Http2Connection _http2;
     private uint _idleSinceRound;
+    private bool _hasSettings;
     private bool _isGoingAway;
     private int _nextId = 1;
 
@@ -41,9 +42,6 @@ internal sealed class Http2UpstreamConnection : IHttp2Endpoint
 
     public bool IsTls => _connection is TlsConnection;
 
-    /// <summary>The app has said what it takes, as it must before anything else.</summary>
-    public bool HasSettings { get; private set; }
-
     public bool IsIdle => _http2.StreamCount == 0 && !_connection.IsClosed;
 
     /// <summary>When its last stream ended, on the loop's clock.</summary>
@@ -52,7 +50,7 @@ internal sealed class Http2UpstreamConnection : IHttp2Endpoint
     /// <summary>It is there, and takes another exchange.</summary>
     public bool CanOpenStream =>
         !_isGoingAway && !_connection.IsClosed && !_connection.PeerHasFinished && _nextId < int.MaxValue - 1
-        && HasSettings && _http2.StreamCount < Math.Min(MostStreams, _http2.Peer.MaxConcurrentStreams)
+        && _hasSettings && _http2.StreamCount < Math.Min(MostStreams, _http2.Peer.MaxConcurrentStreams)
         && (_http2.StreamCount > 0 || _connection.IsSilent(_idleSinceRound));
 
     /// <summary>Receives until the connection ends; the streams that are left end with it.</summary>
@@ -70,8 +68,7 @@ internal sealed class Http2UpstreamConnection : IHttp2Endpoint
         {
             _isGoingAway = true;
             _connection.Close();
-            if (!HasSettings)
-                _port.HasOpenedHttp2(); // None will come: whoever waits for them opens a connection of its own.
+            ReceiveSettings(); // None will come: whoever waits for them opens a connection of its own.
             await _http2.EndAsync();
             _input.Release();
             _port.Forget(this);
@@ -125,9 +122,9 @@ internal sealed class Http2UpstreamConnection : IHttp2Endpoint
 
     public void ReceiveSettings()
     {
-        if (HasSettings)
+        if (_hasSettings)
             return;
-        HasSettings = true;
+        _hasSettings = true;
         _port.HasOpenedHttp2();
     }
 
