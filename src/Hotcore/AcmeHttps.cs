@@ -122,6 +122,6 @@ internal sealed class AcmeHttps : Https
     {
         // A domain may be gone by the time its certificate is there; the file is kept for a later add.
         if (_mappings.Snapshot.Find(domain) is not null)
-            Selector.Publish(domain, certificate.ChainDer, certificate.KeyPkcs8);
+            Selector.Publish(domain, certificate.ChainDer, certificate.KeyDer);
     }
 }
