@@ -7,6 +7,7 @@ using Hotcore.Control;
 using Hotcore.Handover;
 using Hotcore.Installing;
 using Hotcore.Logs;
+using Hotcore.Machine;
 using Hotcore.Mappings;
 using Hotcore.Proxying;
 using Hotcore.Tls;
@@ -268,11 +269,18 @@ internal sealed class Daemon : IAsyncDisposable
         }
         catch (SocketException failure)
         {
-            var reason = failure.SocketErrorCode == SocketError.AddressAlreadyInUse
-                ? "is taken, perhaps by another hotcore (try: hotcore)"
-                : $"cannot be opened: {failure.Message}";
-            throw new StartFailure($"the control port, UDP {_options.ControlPort}, {reason}", failure);
+            throw new StartFailure(ExplainControlPort(failure), failure);
         }
+    }
+
+    private string ExplainControlPort(SocketException failure)
+    {
+        var isTaken = failure.SocketErrorCode == SocketError.AddressAlreadyInUse;
+        var holder = isTaken ? PortHolder.FindHolder(new MachineRoot("/"), isUdp: true, _options.ControlPort) : null;
+        var reason = !isTaken ? $"cannot be opened: {failure.Message}"
+            : holder?.ProcessId is null ? "is taken, perhaps by another hotcore (try: hotcore)"
+            : $"is taken by {holder.DescribeProgram()}, or choose another with --control-port";
+        return $"the control port, UDP {_options.ControlPort}, {reason}";
     }
 
     private void AwaitSuccessor()
