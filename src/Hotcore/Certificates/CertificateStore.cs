@@ -35,10 +35,14 @@ internal sealed class CertificateStore
     /// <summary>Where a domain's certificate is.</summary>
     public string PathOf(DomainName domain) => Path.Combine(_folder, StemOf(domain) + ".pem");
 
-    /// <summary>The beginning of the names of a domain's files. Other files there have a '_' in theirs.</summary>
+    /// <summary>
+    /// The beginning of the names of a domain's files. The stems of other files there are single labels with an underscore,
+    /// which a domain may be as well: it gets a '~' then, which no domain has.
+    /// </summary>
     public static string StemOf(DomainName domain)
     {
         var name = domain.ToString();
+        if (name.Contains('_') && !name.Contains('.')) return name + "~";
         if (name.Length <= MaxStemLength) return name;
         return $"{name[..150]}~{Convert.ToHexStringLower(SHA256.HashData(Encoding.ASCII.GetBytes(name)))[..32]}";
     }
@@ -81,7 +85,7 @@ internal sealed class CertificateStore
     {
         var path = beside[..^DurableFile.Beside.Length];
         var isCertificate = path.EndsWith(".pem", StringComparison.Ordinal) && !File.Exists(path);
-        if (isCertificate && DomainName.TryParse(Path.GetFileNameWithoutExtension(path), out var domain, out _)
+        if (isCertificate && DomainName.TryParse(Path.GetFileNameWithoutExtension(path).TrimEnd('~'), out var domain, out _)
             && StoredCertificate.TryParse(File.ReadAllBytes(beside), domain, out _, out _))
         {
             File.Move(beside, path);

@@ -106,9 +106,14 @@ internal sealed class DomainRenewal(DomainName domain, RenewalParts parts, Task 
             Failure: isValid && now < facts.Record.RenewAt ? null : ExplainNone());
     }
 
-    private string ExplainNone() =>
-        $"no public CA certifies {domain}, which is not a name of the public DNS: use one that is, put a certificate of your "
-        + $"own into {parts.Store.PathOf(domain)}, or name a CA that certifies it (serve --acme-directory)";
+    private string ExplainNone()
+    {
+        var reason = PublicNames.HasUnderscore(domain)
+            ? $"no public CA certifies {domain}, which has an underscore: use a name without one"
+            : $"no public CA certifies {domain}, which is not a name of the public DNS: use one that is";
+        return $"{reason}, put a certificate of your own into {parts.Store.PathOf(domain)}, or name a CA that certifies it "
+            + "(serve --acme-directory)";
+    }
 
     private void LoadWhereChanged()
     {
