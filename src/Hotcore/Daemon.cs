@@ -35,7 +35,7 @@ internal sealed class Daemon : IAsyncDisposable
     private MappingTable? _mappings;
     private StatusReport? _status;
     private readonly List<(string Scheme, IPEndPoint Address)> _addresses = [];
-    private Https? _https;
+    private volatile Https? _https;
     private Proxy? _proxy;
     private ControlServer? _control;
     private SystemdSocket? _systemd;
@@ -265,7 +265,7 @@ internal sealed class Daemon : IAsyncDisposable
                 ? handedOver
                 : ControlSocket.Open(_options.ControlPort, _log!.Write);
             _control = new ControlServer(
-                sockets, _mappings!, _status!, Build.Version, IsProxyPort, _clock, _log!.Write);
+                sockets, _mappings!, _status!, Build.Version, IsProxyPort, Renew, _clock, _log!.Write);
         }
         catch (SocketException failure)
         {
@@ -306,6 +306,10 @@ internal sealed class Daemon : IAsyncDisposable
 
     /// <summary>Whether the proxy listens on a port, so that mapping to it would go in circles. Of any thread.</summary>
     private bool IsProxyPort(int port) => _proxyPorts.Contains(port);
+
+    /// <summary>On the thread pool; asked before there is HTTPS, too, where another process hands over.</summary>
+    private string? Renew(DomainName domain) =>
+        _https is { } https ? https.Renew(domain) : "hotcore offers no HTTPS, or not yet; why: hotcore log";
 
     private async Task IntroduceAsync(TextWriter output)
     {

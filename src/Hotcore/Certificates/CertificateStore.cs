@@ -48,7 +48,7 @@ internal sealed class CertificateStore
     }
 
     /// <summary>Tells one content of a domain's file from the next, and from none, without reading it.</summary>
-    public DateTime StampOf(DomainName domain) => File.GetLastWriteTimeUtc(PathOf(domain));
+    public FileStamp StampOf(DomainName domain) => FileStamp.Of(PathOf(domain));
 
     /// <summary>Whether there is a file for a domain, which is not so where the one before it has to serve.</summary>
     public bool Has(DomainName domain) => File.Exists(PathOf(domain));
@@ -68,17 +68,26 @@ internal sealed class CertificateStore
         return certificate;
     }
 
-    /// <summary>Puts a certificate in its place, and keeps the one that was there. Durable when it returns.</summary>
+    /// <summary>
+    /// Puts a certificate in its place, and keeps the one that was there: as the one before, or, where it is the owner's, under
+    /// a name at which nothing of hotcore's ever comes. Durable when it returns. Returns where an owner's is now, or null.
+    /// </summary>
     /// <exception cref="IOException">The disk is full, or failed; the old one is still used.</exception>
     /// <exception cref="UnauthorizedAccessException">The folder is not ours.</exception>
-    public void Save(StoredCertificate certificate)
+    public string? Save(StoredCertificate certificate, bool replacesOwners = false)
     {
         var path = PathOf(certificate.Domain);
         DurableFile.WriteBeside(path, certificate.Pem);
         // A crash between the two is mended at the next start: the new file is whole by now.
-        if (File.Exists(path)) File.Move(path, path + ".previous", overwrite: true);
+        string? kept = null;
+        if (File.Exists(path))
+        {
+            if (replacesOwners) kept = DurableFile.SetAside(path, _clock.GetUtcNow(), "owner");
+            else File.Move(path, path + ".previous", overwrite: true);
+        }
         File.Move(path + DurableFile.Beside, path, overwrite: true);
         DurableFile.FlushFolderOf(path);
+        return kept;
     }
 
     private void FinishOrDelete(string beside)

@@ -13,7 +13,9 @@ namespace Hotcore.Certificates;
 internal sealed class DomainRenewal(DomainName domain, RenewalParts parts, Task predecessor)
 {
     private readonly bool _mayBeCertified = parts.Authority.MayCertify(domain);
+    private readonly CertificateAdvice _advice = new(domain, parts);
     private readonly Lock _loading = new();
+    private readonly Lock _changing = new();
     private readonly TaskCompletionSource _settled = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly CancellationTokenSource _dropping = new();
     private volatile DomainFacts _facts = new();
@@ -39,33 +41,32 @@ internal sealed class DomainRenewal(DomainName domain, RenewalParts parts, Task 
         _dropping.Cancel();
     }
 
-    public CertificateState StateAt(DateTimeOffset now)
-    {
-        var facts = _facts;
-        if (!_mayBeCertified && Settled.IsCompleted) return StateByHand(facts, now);
-        var isValid = facts.Certificate is { } certificate && now < certificate.NotAfter;
-        var held = facts.Record.Failure is not null ? facts.Record : null;
-        // A pause that nothing waits for is no news.
-        if (!isValid) held ??= parts.Authority.PauseAt(now);
-        var condition = isValid ? CertificateCondition.Valid
-            : held is not null ? CertificateCondition.Failed
-            : CertificateCondition.Pending;
-        return new CertificateState(
-            condition,
-            facts.Certificate?.NotAfter ?? facts.Record.NotAfter,
-            facts.Certificate is null ? null : facts.Record.RenewAt,
-            held?.Failure,
-            held?.NextTry);
-    }
+    public CertificateState StateAt(DateTimeOffset now) => _advice.StateAt(_facts, Settled.IsCompleted, now);
 
-    public bool IsDue(DateTimeOffset now)
+    /// <param name="now">The time.</param>
+    /// <param name="looksAtFile">Whether a file that has changed counts, which costs a look at the disk.</param>
+    public bool IsDue(DateTimeOffset now, bool looksAtFile = true)
     {
         if (IsRunning || _dropping.IsCancellationRequested) return false;
         var facts = _facts;
-        if (!facts.IsLoaded) return true;
+        if (!facts.IsLoaded || IsWarningDue(facts, now)) return true;
         var isDue = _mayBeCertified && (facts.IsIssuanceDue(now) || facts.IsCheckDue(now));
         if (isDue && parts.Authority.PauseAt(now) is null) return true;
-        return parts.Store.StampOf(domain) != facts.Stamp;
+        return looksAtFile && parts.Store.StampOf(domain) != facts.Stamp;
+    }
+
+    /// <summary>
+    /// Remembers, on disk, that the owner wants a new certificate now. Null, or why there will be none. Blocks on the disk.
+    /// </summary>
+    public string? TryAsk(DateTimeOffset now)
+    {
+        LoadFirst();
+        lock (_changing)
+        {
+            var refusal = _advice.RefuseToRenew(_facts, now);
+            if (refusal is null) Keep(record => record.WithoutFailure() with { AskedAt = now, IsAskedFor = true });
+            return refusal;
+        }
     }
 
     /// <summary>Starts a run on the thread pool. The task never fails.</summary>
@@ -93,27 +94,9 @@ internal sealed class DomainRenewal(DomainName domain, RenewalParts parts, Task 
         }
     }
 
-    /// <summary>Of a domain whose certificate, if any, is put there by hand: it ends when it ends.</summary>
-    private CertificateState StateByHand(DomainFacts facts, DateTimeOffset now)
-    {
-        if (facts.Certificate is not { } certificate)
-            return CertificateState.None with { Failure = ExplainNone() };
-        var isValid = now < certificate.NotAfter;
-        return new CertificateState(
-            isValid ? CertificateCondition.Valid : CertificateCondition.Failed,
-            certificate.NotAfter,
-            // By the time at which hotcore would renew another, its owner has to.
-            Failure: isValid && now < facts.Record.RenewAt ? null : ExplainNone());
-    }
-
-    private string ExplainNone()
-    {
-        var reason = PublicNames.HasUnderscore(domain)
-            ? $"no public CA certifies {domain}, which has an underscore: use a name without one"
-            : $"no public CA certifies {domain}, which is not a name of the public DNS: use one that is";
-        return $"{reason}, put a certificate of your own into {parts.Store.PathOf(domain)}, or name a CA that certifies it "
-            + "(serve --acme-directory)";
-    }
+    private bool IsWarningDue(DomainFacts facts, DateTimeOffset now) =>
+        (facts.IsOwners(now) || (!_mayBeCertified && facts.Certificate?.IsValid(now) == true))
+        && facts.EndsSoon(now) && !facts.IsWarned(now);
 
     private void LoadWhereChanged()
     {
@@ -129,39 +112,33 @@ internal sealed class DomainRenewal(DomainName domain, RenewalParts parts, Task 
         {
             // Read before the content: a file that changes in between is read once more.
             var stamp = parts.Store.StampOf(domain);
-            var record = _facts.IsLoaded ? _facts.Record : parts.Records.Load(domain);
+            var record = _facts.IsLoaded ? RenewalRecord.Empty : parts.Records.Load(domain).At(parts.Authority.Directory);
             var certificate = parts.Store.Load(domain);
             // Where it was set aside, there is none any more.
             var isThere = parts.Store.Has(domain);
             if (!isThere) stamp = parts.Store.StampOf(domain);
-            _facts = _facts with { IsLoaded = true, Record = record, Certificate = null, Stamp = stamp };
-            if (certificate is null)
+            Note(known => known with
             {
-                if (!_mayBeCertified) TakeNone();
-                return;
-            }
-            TakeIn(certificate, record);
-            if (!isThere) RenewAtOnce();
+                IsLoaded = true,
+                Record = known.IsLoaded ? known.Record : record,
+                Certificate = null,
+                Stamp = stamp,
+            });
+            if (certificate is not null) TakeIn(certificate, isStandIn: !isThere);
+            else if (!_mayBeCertified) TakeNone();
         }
         catch (Exception failure)
         {
             // What cannot be read, or put in force, is issued anew once the wait is over.
-            _facts = _facts with { IsLoaded = true };
+            Note(known => known with { IsLoaded = true });
             TakeFailure(failure);
         }
     }
 
     private void TakeNone()
     {
-        parts.Log($"certificate of {domain}: none is asked for: {ExplainNone()}");
+        parts.Log($"certificate of {domain}: none is asked for: {_advice.ExplainNone()}");
         _settled.TrySetResult();
-    }
-
-    /// <summary>For the certificate before, which serves in the place of a damaged one.</summary>
-    private void RenewAtOnce()
-    {
-        var facts = _facts;
-        _facts = facts with { Record = facts.Record with { RenewAt = parts.Clock.GetUtcNow() } };
     }
 
     private async Task RunAsync(CancellationToken cancellation)
@@ -170,6 +147,7 @@ internal sealed class DomainRenewal(DomainName domain, RenewalParts parts, Task 
         {
             LoadWhereChanged();
             var now = parts.Clock.GetUtcNow();
+            if (IsWarningDue(_facts, now)) Warn(now);
             if (_mayBeCertified && parts.Authority.PauseAt(now) is null)
             {
                 if (_facts.IsCheckDue(now)) await CheckWindowAsync(now, cancellation).ConfigureAwait(false);
@@ -187,39 +165,99 @@ internal sealed class DomainRenewal(DomainName domain, RenewalParts parts, Task 
         _settled.TrySetResult();
     }
 
+    private void Warn(DateTimeOffset now)
+    {
+        parts.Log($"certificate of {domain}: {_advice.WarnOfEnd(_facts.Certificate!.NotAfter)}");
+        Keep(record => record with { WarnedAt = now });
+    }
+
     private async Task IssueAsync(CancellationToken cancellation)
     {
         var facts = _facts;
         // Only a certificate that this CA has renewal information on is one of its own.
-        var replaces = facts.Record.WindowStart is null ? null : facts.Certificate?.Id;
-        var request = new IssuanceRequest(domain, replaces, facts.Record.PrefersTls);
+        var isKnown = facts is { Certificate.Issuer: CertificateIssuer.PresentCa, Record.WindowStart: not null };
+        var request = new IssuanceRequest(domain, isKnown ? facts.Certificate!.Id : null, facts.Record.PrefersTls);
         var issuance = await parts.Authority.IssueAsync(request, cancellation).ConfigureAwait(false);
         if (issuance is null) return;
-        var certificate = issuance.Certificate;
-        parts.Store.Save(certificate);
-        _facts = facts with { Stamp = parts.Store.StampOf(domain) };
-        TakeIn(certificate, RenewalRecord.Empty with { PrefersTls = issuance.Kind == ChallengeKind.Tls });
-        parts.Log($"certificate of {domain}: issued, valid until {Shown(certificate.NotAfter)}");
+        LoadWhereChanged();
+        facts = _facts;
+        if (facts.IsOwners(parts.Clock.GetUtcNow()))
+        {
+            parts.Log($"certificate of {domain}: issued, and not used: one of your own was put there meanwhile");
+            return;
+        }
+        TakeIssued(issuance, facts is { Certificate.Issuer: CertificateIssuer.Owner, IsStandIn: false });
         await CheckWindowAsync(parts.Clock.GetUtcNow(), cancellation).ConfigureAwait(false);
     }
 
-    /// <summary>Puts a certificate in force, and settles when it is renewed, unless that is settled already.</summary>
-    private void TakeIn(StoredCertificate certificate, RenewalRecord record)
+    private void TakeIssued(Issuance issuance, bool replacesOwners)
     {
-        var kept = new CertificateFacts(certificate.Id, certificate.NotBefore, certificate.NotAfter);
-        if (record.NotAfter != kept.NotAfter || record.RenewAt is null)
+        var certificate = issuance.Certificate.MarkIssued(parts.Authority.Directory);
+        var kept = parts.Store.Save(certificate, replacesOwners);
+        Note(known => known with
         {
-            record = RenewalRecord.Empty with
+            Stamp = parts.Store.StampOf(domain),
+            // What was remembered of the one before is over; it is written down with what goes for this one.
+            Record = RenewalRecord.Empty with
             {
-                NotAfter = kept.NotAfter,
-                RenewAt = RenewalSchedule.PickTime(kept.NotBefore, kept.NotAfter, Random.Shared),
+                PrefersTls = issuance.Kind == ChallengeKind.Tls,
+                AskedAt = known.Record.AskedAt,
+            },
+        });
+        TakeIn(certificate, isStandIn: false);
+        parts.Log($"certificate of {domain}: issued, valid until {CertificateAdvice.Shown(certificate.NotAfter)}");
+        if (kept is not null) parts.Log($"certificate of {domain}: your own has expired; it is kept as {kept}");
+    }
+
+    /// <summary>Puts a certificate in force, and settles when it is renewed, unless that is settled already.</summary>
+    private void TakeIn(StoredCertificate certificate, bool isStandIn)
+    {
+        var issuer = IssuerOf(certificate);
+        var facts = new CertificateFacts(certificate.Id, certificate.NotBefore, certificate.NotAfter, issuer);
+        var isOwners = issuer == CertificateIssuer.Owner;
+        if (_facts.Record.NotAfter != facts.NotAfter || _facts.Record.RenewAt is null != isOwners)
+        {
+            Keep(record => RenewalRecord.Empty with
+            {
+                NotAfter = facts.NotAfter,
+                RenewAt = isOwners ? null : RenewalSchedule.PickTime(facts.NotBefore, facts.NotAfter, Random.Shared),
                 PrefersTls = record.PrefersTls,
-            };
-            parts.Records.Save(domain, record);
+                AskedAt = record.AskedAt,
+            });
         }
         if (!_dropping.IsCancellationRequested) parts.Publish(domain, certificate);
-        _facts = _facts with { Record = record, Certificate = kept, NextCheck = default };
+        Note(known => known with { Certificate = facts, IsStandIn = isStandIn, NextCheck = default });
         _settled.TrySetResult();
+    }
+
+    /// <summary>
+    /// A file says itself who issued it to hotcore. An early version did not write that down; what its record says the CA has a
+    /// window for was issued by that CA. The rest is taken for the owner's: to renew a certificate late, with a warning first,
+    /// does less harm than to replace one that was paid for.
+    /// </summary>
+    private CertificateIssuer IssuerOf(StoredCertificate certificate)
+    {
+        var (record, present) = (_facts.Record, parts.Authority.Directory);
+        var isKnown = record.NotAfter == certificate.NotAfter && record.WindowStart is not null;
+        var directory = certificate.IssuedBy ?? (isKnown ? record.Directory ?? present : null);
+        if (directory is null) return CertificateIssuer.Owner;
+        return directory == present ? CertificateIssuer.PresentCa : CertificateIssuer.FormerCa;
+    }
+
+    /// <summary>Changes what is remembered, on disk as well. Of any thread; blocks on the disk.</summary>
+    private void Keep(Func<RenewalRecord, RenewalRecord> change)
+    {
+        lock (_changing)
+        {
+            var record = change(_facts.Record) with { Directory = parts.Authority.Directory };
+            _facts = _facts with { Record = record };
+            parts.Records.Save(domain, record);
+        }
+    }
+
+    private void Note(Func<DomainFacts, DomainFacts> change)
+    {
+        lock (_changing) _facts = change(_facts);
     }
 
     private async Task CheckWindowAsync(DateTimeOffset now, CancellationToken cancellation)
@@ -238,39 +276,38 @@ internal sealed class DomainRenewal(DomainName domain, RenewalParts parts, Task 
             askAgainAfter = failure.RetryAfter;
         }
         var wait = RenewalSchedule.WaitForCheck(askAgainAfter, Random.Shared);
-        _facts = _facts with { CheckedAt = now, NextCheck = now + wait };
+        Note(known => known with { CheckedAt = now, NextCheck = now + wait });
     }
 
     private void TakeWindow(RenewalWindow window)
     {
-        var facts = _facts;
-        var record = facts.Record;
+        var record = _facts.Record;
         if (record.WindowStart == window.Start && record.WindowEnd == window.End) return;
-        var certificate = facts.Certificate!;
+        var certificate = _facts.Certificate!;
         var time =
             RenewalSchedule.PickTime(certificate.NotBefore, certificate.NotAfter, window, Random.Shared);
-        record = record with { RenewAt = time, WindowStart = window.Start, WindowEnd = window.End };
-        parts.Records.Save(domain, record);
-        _facts = facts with { Record = record };
-        if (window.Explanation is not null)
-            parts.Log($"certificate of {domain}: the CA wants it renewed at {Shown(time)}; why: {window.Explanation}");
+        Keep(known => known with { RenewAt = time, WindowStart = window.Start, WindowEnd = window.End });
+        if (window.Explanation is null) return;
+        parts.Log($"certificate of {domain}: the CA wants it renewed at {CertificateAdvice.Shown(time)}; why: {window.Explanation}");
     }
 
     private void TakeFailure(Exception failure)
     {
-        var record = _facts.Record;
         var now = parts.Clock.GetUtcNow();
-        var failures = record.Failures + 1;
+        var failures = _facts.Record.Failures + 1;
         var refusal = failure as AcmeFailure;
-        var wait = RetrySchedule.WaitAfter(
+        var next = now + RetrySchedule.WaitAfter(
             failures, refusal?.RetryAfter, refusal is { ConcernsAllDomains: true }, Random.Shared);
         var isExpected = failure is AcmeFailure or IOException or UnauthorizedAccessException;
         var words = isExpected ? failure.Message : $"{failure.GetType().Name}: {failure.Message}";
-        record = record with { Failures = failures, FailedAt = now, NextTry = now + wait, Failure = words };
-        _facts = _facts with { Record = record };
-        parts.Records.Save(domain, record);
-        parts.Log($"certificate of {domain}: {words}; tried again at {Shown(now + wait)}");
+        Keep(record => record with
+        {
+            Failures = failures,
+            FailedAt = now,
+            NextTry = next,
+            IsWaitOfTheCa = refusal?.RetryAfter is not null,
+            Failure = words,
+        });
+        parts.Log($"certificate of {domain}: {words}; tried again at {CertificateAdvice.Shown(next)}");
     }
-
-    private static string Shown(DateTimeOffset time) => $"{time.UtcDateTime:yyyy-MM-dd'T'HH:mm:ss'Z'}";
 }

@@ -13,6 +13,10 @@ namespace Hotcore.Certificates;
 /// </summary>
 internal sealed class StoredCertificate
 {
+    // In the file itself, so that it is there whenever the certificate is; readers of PEM skip it (RFC 7468 2). It names the
+    // certificate too: whoever puts another beneath it makes the file their own.
+    private const string IssuedLabel = "Issued to hotcore by: ";
+
     private const string IsEncrypted = "its key is encrypted; store it without a passphrase: openssl pkey -in <file>";
 
     private StoredCertificate(DomainName domain, byte[] pem, X509Certificate2Collection chain, byte[] key)
@@ -37,7 +41,10 @@ internal sealed class StoredCertificate
     public DomainName Domain { get; }
 
     /// <summary>The file's content: leaf, chain and key. Secret, not to be changed.</summary>
-    public byte[] Pem { get; }
+    public byte[] Pem { get; private set; }
+
+    /// <summary>The directory of the CA that issued it to hotcore; null for one of the owner's own.</summary>
+    public string? IssuedBy { get; private set; }
 
     /// <summary>The leaf first, then what leads from it to a root.</summary>
     public IReadOnlyList<byte[]> ChainDer { get; }
@@ -58,6 +65,16 @@ internal sealed class StoredCertificate
     /// <summary>All names it covers, wildcards as they stand.</summary>
     public IReadOnlyList<string> Names { get; }
 
+    /// <summary>The same, and its file says that a CA issued it to hotcore.</summary>
+    /// <param name="directory">The URL of the CA's directory.</param>
+    public StoredCertificate MarkIssued(string directory)
+    {
+        var marked = (StoredCertificate)MemberwiseClone();
+        marked.Pem = [.. Encoding.UTF8.GetBytes($"{IssuedLabel}{directory} {Fingerprint()}\n"), .. Pem];
+        marked.IssuedBy = directory;
+        return marked;
+    }
+
     public bool IsExpired(DateTimeOffset now) => now >= NotAfter;
 
     /// <summary>
@@ -76,8 +93,10 @@ internal sealed class StoredCertificate
         byte[]? key = null;
         try
         {
-            error = ReadBlocks(Decode(pem), chain, ref key) ?? Check(chain, key, domain) ?? "";
+            var text = Decode(pem);
+            error = ReadBlocks(text, chain, ref key) ?? Check(chain, key, domain) ?? "";
             if (error.Length == 0) certificate = new StoredCertificate(domain, pem, chain, key!);
+            if (certificate is not null) certificate.IssuedBy = certificate.ReadMark(text);
         }
         catch (Exception failure) when (failure is CryptographicException or ArgumentException
             or FormatException or NotSupportedException)
@@ -89,6 +108,15 @@ internal sealed class StoredCertificate
             foreach (var link in chain) link.Dispose();
         }
         return certificate is not null;
+    }
+
+    private string Fingerprint() => Convert.ToHexStringLower(SHA256.HashData(ChainDer[0]));
+
+    private string? ReadMark(string text)
+    {
+        if (!text.StartsWith(IssuedLabel, StringComparison.Ordinal)) return null;
+        var words = text.Split('\n', 2)[0][IssuedLabel.Length..].Split(' ');
+        return words is [var directory, var fingerprint] && fingerprint.TrimEnd('\r') == Fingerprint() ? directory : null;
     }
 
     /// <summary>

@@ -130,7 +130,7 @@ public sealed class PublicNamesTests : IDisposable
         await File.WriteAllBytesAsync(running.Store.PathOf(Private), placed.Pem);
         await RenewalScheduleTests.StartAsync(running);
         Assert.Equal(
-            new CertificateState(CertificateCondition.Valid, placed.NotAfter), running.Renewal.StateOf(Private));
+            new CertificateState(CertificateCondition.Valid, placed.NotAfter, IsOwners: true), running.Renewal.StateOf(Private));
 
         _clock.Advance(TimeSpan.FromDays(80));
         await running.DecideAsync();
