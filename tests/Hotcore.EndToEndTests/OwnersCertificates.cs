@@ -71,7 +71,7 @@ public class OwnersCertificates : IAsyncLifetime
         Assert.Equal("GET /", (await _hotcore.GetTls(Domain, _pebble.Trusted)).Text);
         var kept = Assert.Single(Directory.GetFiles(_hotcore.CertificateFolder, $"{Domain}.pem.owner-*"));
         Assert.Equal(pem, await File.ReadAllTextAsync(kept));
-        await UntilLogged($"your own has expired; it is kept as {kept}");
+        await UntilLogged($"your own, which serves no more, is kept as {kept}");
         Assert.DoesNotContain("owner", await _hotcore.Control($"status {Domain}"));
     }
 

@@ -12,6 +12,7 @@ internal sealed class CertificateAdvice(DomainName domain, RenewalParts parts)
     /// <summary>What status says.</summary>
     public CertificateState StateAt(DomainFacts facts, bool isSettled, DateTimeOffset now)
     {
+        if (facts.Unreadable is not null) return StateOfUnreadable(facts, now);
         if (!_mayBeCertified && isSettled) return StateByHand(facts, now);
         if (facts.IsOwners(now)) return StateOfOwners(facts, now);
         var isValid = facts.Certificate?.IsValid(now) == true;
@@ -39,6 +40,16 @@ internal sealed class CertificateAdvice(DomainName domain, RenewalParts parts)
             + "(serve --acme-directory)";
     }
 
+    /// <summary>That a file is there, and what makes it readable.</summary>
+    public string ExplainUnreadable(Exception failure)
+    {
+        var path = parts.Store.PathOf(domain);
+        var remedy = failure is UnauthorizedAccessException
+            ? $"make it readable for hotcore: sudo chown {Environment.UserName} {path}"
+            : "remove it, and hotcore asks the CA for another";
+        return $"{path} cannot be read ({failure.Message}), and nothing is put in its place; {remedy}";
+    }
+
     /// <summary>That a certificate of the owner's own ends soon.</summary>
     public string WarnOfEnd(DateTimeOffset notAfter)
     {
@@ -54,6 +65,7 @@ internal sealed class CertificateAdvice(DomainName domain, RenewalParts parts)
         var path = parts.Store.PathOf(domain);
         var record = facts.Record;
         if (!_mayBeCertified) return ExplainNone();
+        if (facts.Unreadable is not null) return facts.Unreadable;
         if (facts.IsOwners(now))
             return $"the certificate of {domain} is your own, valid until {Shown(facts.Certificate!.NotAfter)}: put the next one "
                 + $"into {path}, or move it away from there, and hotcore asks the CA for one";
@@ -68,6 +80,11 @@ internal sealed class CertificateAdvice(DomainName domain, RenewalParts parts)
     }
 
     public static string Shown(DateTimeOffset time) => $"{time.UtcDateTime:yyyy-MM-dd'T'HH:mm:ss'Z'}";
+
+    /// <summary>What serves, if anything does, is from before the file was put there.</summary>
+    private static CertificateState StateOfUnreadable(DomainFacts facts, DateTimeOffset now) => new(
+        facts.Certificate?.IsValid(now) == true ? CertificateCondition.Valid : CertificateCondition.Failed,
+        facts.Certificate?.NotAfter ?? facts.Record.NotAfter, Failure: facts.Unreadable, IsOwners: true);
 
     private CertificateState StateOfOwners(DomainFacts facts, DateTimeOffset now)
     {

@@ -125,11 +125,11 @@ internal sealed class CertificateRenewal : ICertificateOrigin, IAsyncDisposable
     {
         // What is being asked for is on disk before another process may write there.
         lock (_asking)
-        lock (_changing)
-        {
-            _stopping.Cancel();
-            foreach (var renewal in _domains.Values) renewal.Drop();
-        }
+            lock (_changing)
+            {
+                _stopping.Cancel();
+                foreach (var renewal in _domains.Values) renewal.Drop();
+            }
         await Task.WhenAll([_deciding, WhenIdle(), .. _brokenOff.Values]).ConfigureAwait(false);
         _stopping.Dispose();
         _wakening.Dispose();

@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using System.Text;
+using Hotcore.Loops;
 using Hotcore.Mappings;
 
 namespace Hotcore.Certificates;
@@ -15,6 +16,9 @@ internal sealed class CertificateStore
 
     // The longest file name is 255 bytes, and a domain may have 253.
     private const int MaxStemLength = 200;
+
+    // How long whoever copies a file here, or puts it together, may take.
+    private static readonly TimeSpan WritingTime = TimeSpan.FromSeconds(10);
 
     private readonly string _folder;
     private readonly TimeProvider _clock;
@@ -53,17 +57,34 @@ internal sealed class CertificateStore
     /// <summary>Whether there is a file for a domain, which is not so where the one before it has to serve.</summary>
     public bool Has(DomainName domain) => File.Exists(PathOf(domain));
 
+    /// <summary>Whether a domain's file cannot be used, and was written a moment ago: there may be more to come.</summary>
+    public bool IsUnfinished(DomainName domain)
+    {
+        var age = _clock.GetUtcNow() - StampOf(domain).WrittenAt;
+        if (age < TimeSpan.Zero || age >= WritingTime) return false;
+        try
+        {
+            return Read(PathOf(domain), domain, out _).Length > 0;
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        {
+            // Whoever loads it says what is wrong.
+            return false;
+        }
+    }
+
     /// <summary>
     /// The certificate of a domain, be it expired; null where there is none that can be used. A file that is
     /// damaged, or does not belong to the domain, is set aside and reported, and the one before it used if it is
     /// good.
     /// </summary>
+    /// <exception cref="IOException">There is a file, which cannot be read.</exception>
+    /// <exception cref="UnauthorizedAccessException">Likewise, for want of rights.</exception>
     public StoredCertificate? Load(DomainName domain)
     {
         var path = PathOf(domain);
         if (TryLoad(path, domain, out var certificate)) return certificate;
-        if (Path.Exists(path)) return null;
-        if (!TryLoad(path + ".previous", domain, out certificate)) return null;
+        if (!TryLoadPrevious(path + ".previous", domain, out certificate)) return null;
         _log($"certificate of {domain}: the one before it is used");
         return certificate;
     }
@@ -107,18 +128,25 @@ internal sealed class CertificateStore
     {
         certificate = null;
         if (!Path.Exists(path)) return false;
+        var error = Read(path, domain, out certificate);
+        if (error.Length == 0) return true;
+        var aside = DurableFile.SetAside(path, _clock.GetUtcNow());
+        _log($"certificate of {domain}: {path} cannot be used: {error}; it is kept as {aside}");
+        return false;
+    }
+
+    private bool TryLoadPrevious(string path, DomainName domain, out StoredCertificate? certificate)
+    {
         try
         {
-            var error = Read(path, domain, out certificate);
-            if (error.Length == 0) return true;
-            var aside = DurableFile.SetAside(path, _clock.GetUtcNow());
-            _log($"certificate of {domain}: {path} cannot be used: {error}; it is kept as {aside}");
+            return TryLoad(path, domain, out certificate);
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {
             _log($"certificate of {domain}: cannot read {path}: {failure.Message}");
+            certificate = null;
+            return false;
         }
-        return false;
     }
 
     private static string Read(string path, DomainName domain, out StoredCertificate? certificate)

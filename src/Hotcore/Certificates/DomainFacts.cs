@@ -1,3 +1,5 @@
+using Hotcore.Loops;
+
 namespace Hotcore.Certificates;
 
 /// <summary>Whose a certificate is, which decides when it is replaced.</summary>
@@ -44,6 +46,9 @@ internal sealed record DomainFacts
     /// <summary>Whether that is the one before, in the place of a file that was damaged or is gone.</summary>
     public bool IsStandIn { get; init; }
 
+    /// <summary>Why the file cannot be read; null where it can, or is not there. Nothing takes its place until then.</summary>
+    public string? Unreadable { get; init; }
+
     /// <summary>Of the file that was read last, or of none.</summary>
     public FileStamp Stamp { get; init; }
 
@@ -69,6 +74,7 @@ internal sealed record DomainFacts
     {
         get
         {
+            if (Unreadable is not null) return DateTimeOffset.MaxValue;
             if (Certificate is null || IsStandIn || Record.IsAskedFor) return DateTimeOffset.MinValue;
             return Certificate.Issuer switch
             {

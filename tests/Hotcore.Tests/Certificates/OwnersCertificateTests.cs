@@ -1,3 +1,4 @@
+using System.Net.Sockets;
 using System.Text;
 using Hotcore.Certificates.Acme;
 using Hotcore.Mappings;
@@ -186,6 +187,62 @@ public sealed class OwnersCertificateTests : IDisposable
     }
 
     [Fact]
+    public async Task One_that_is_still_being_copied_is_waited_for_and_the_one_in_force_goes_on()
+    {
+        var first = Place(TimeSpan.FromDays(60));
+        await using var running = Run();
+        await RenewalScheduleTests.StartAsync(running);
+        var second = _authority.Make(Domain, _clock.GetUtcNow(), TimeSpan.FromDays(90));
+        foreach (var length in (int[])[0, 100, second.Pem.Length / 2])
+        {
+            await File.WriteAllBytesAsync(PemFile, second.Pem[..length]);
+            File.SetLastWriteTimeUtc(PemFile, _clock.GetUtcNow().UtcDateTime);
+            _clock.Advance(TimeSpan.FromSeconds(9));
+            await running.DecideAsync();
+            Assert.Equal(first.NotAfter, running.Renewal.StateOf(Domain).NotAfter);
+        }
+        await File.WriteAllBytesAsync(PemFile, second.Pem);
+        File.SetLastWriteTimeUtc(PemFile, _clock.GetUtcNow().UtcDateTime);
+        await running.DecideAsync();
+        Assert.Equal(second.Serial, running.Published[Domain][^1].Serial);
+
+        // What stays damaged is set aside.
+        await File.WriteAllBytesAsync(PemFile, second.Pem[..100]);
+        File.SetLastWriteTimeUtc(PemFile, _clock.GetUtcNow().UtcDateTime);
+        _clock.Advance(TimeSpan.FromSeconds(10));
+        Assert.Empty(_ca.Requests);
+        await running.DecideAsync();
+        Assert.Single(Directory.GetFiles(_folder["certificates"], "*damaged*"));
+    }
+
+    /// <summary>As a copy by root is, to the service; root, who runs these tests, reads all but what is no file at all.</summary>
+    [Fact]
+    public async Task One_that_cannot_be_read_is_not_replaced_and_status_says_what_to_do()
+    {
+        Directory.CreateDirectory(_folder["certificates"]);
+        using var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        socket.Bind(new UnixDomainSocketEndPoint(PemFile));
+        await using var running = Run();
+        for (var i = 0; i < 3; i++)
+        {
+            await RenewalScheduleTests.StartAsync(running);
+            var state = running.Renewal.StateOf(Domain);
+            Assert.Equal(CertificateCondition.Failed, state.Condition);
+            Assert.StartsWith($"{PemFile} cannot be read (", state.Failure, StringComparison.Ordinal);
+            _clock.Advance(TimeSpan.FromDays(1));
+        }
+        Assert.StartsWith($"{PemFile} cannot be read (", running.Renewal.Renew(Domain), StringComparison.Ordinal);
+        Assert.Single(_log.All);
+        Assert.Empty(_ca.Requests);
+
+        File.Delete(PemFile);
+        var owners = Place(TimeSpan.FromDays(90));
+        await running.DecideAsync();
+        Assert.Equal(owners.Serial, Assert.Single(running.Published[Domain]).Serial);
+        Assert.Null(running.Renewal.StateOf(Domain).Failure);
+    }
+
+    [Fact]
     public async Task What_is_issued_says_so_in_its_file_so_that_no_record_is_needed_to_renew_it()
     {
         await using (var running = Run()) await RenewalScheduleTests.StartAsync(running);
@@ -238,7 +295,7 @@ public sealed class OwnersCertificateTests : IDisposable
     {
         var kept = Assert.Single(Directory.GetFiles(_folder["certificates"], "a.example.com.pem.owner-20270101T080000Z"));
         Assert.Equal(owners.Pem, await File.ReadAllBytesAsync(kept));
-        Assert.Contains(_log.All, line => line.Contains($"your own has expired; it is kept as {kept}", StringComparison.Ordinal));
+        Assert.Contains(_log.All, line => line.Contains($"your own, which serves no more, is kept as {kept}", StringComparison.Ordinal));
     }
 
     private StoredCertificate Place(TimeSpan left, TimeSpan age = default)
