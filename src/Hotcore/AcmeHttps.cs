@@ -21,7 +21,7 @@ internal sealed class AcmeHttps : Https
     private CertificateAuthority _authority;
     private CertificateRenewal _renewal;
     private volatile bool _hasBegun;
-    private bool _hasLetGo;
+    private volatile bool _hasLetGo;
 
     private AcmeHttps(
         AcmeSettings settings, string folder, MappingTable mappings, TlsChallenges tlsChallenges, TimeProvider clock,
@@ -81,12 +81,19 @@ internal sealed class AcmeHttps : Https
         Selector.Withdraw(change.Domain);
     }
 
+    public override string? Renew(DomainName domain) =>
+        _hasBegun && !_hasLetGo
+            ? _renewal.Renew(domain)
+            : "hotcore starts, or gives way to a new process, at this moment; repeat it in a few seconds";
+
     public override CertificateWords Describe(DomainName domain)
     {
         var state = _renewal.StateOf(domain);
         var text = state.Condition.ToString().ToLowerInvariant();
         if (state.NotAfter is { } end)
             text += $" until {Format(end)}";
+        if (state.IsOwners)
+            text += " from owner";
         if (state.NextRenewal is { } renewal)
             text += $" renews {Format(renewal)}";
         if (state.NextTry is { } next)
@@ -94,11 +101,15 @@ internal sealed class AcmeHttps : Https
         return new CertificateWords(text, state.Failure?.ReplaceLineEndings(" "));
     }
 
-    /// <summary>A first certificate that cannot be had, or one that is about to end: renewal should have come long before.</summary>
+    /// <summary>
+    /// A first certificate that cannot be had, one of the owner's own whose end is near, or one that is about to end: renewal
+    /// should have come long before.
+    /// </summary>
     public override bool NeedsAttention(DomainName domain)
     {
         var state = _renewal.StateOf(domain);
         return state.Condition == CertificateCondition.Failed
+            || state is { IsOwners: true, Failure: not null }
             || (state.NotAfter is { } end && end - _clock.GetUtcNow() < TooCloseToItsEnd);
     }
 
@@ -112,7 +123,7 @@ internal sealed class AcmeHttps : Https
         var boards = new ChallengeBoards(Challenges, _tlsChallenges, _clock);
         _client = new AcmeClient(_settings, _folder, boards, _clock, _log);
         _authority = new CertificateAuthority(
-            _client.IssueAsync, _client.FetchWindowAsync, _settings.IsPublic, records, _clock, _log);
+            _settings.Directory, _client.IssueAsync, _client.FetchWindowAsync, _settings.IsPublic, records, _clock, _log);
         var parts = new RenewalParts(store, records, _authority, Publish, _clock, _log);
         _renewal = new CertificateRenewal(parts, () => _mappings.Snapshot);
         Selector.Origin = _renewal;
@@ -122,6 +133,6 @@ internal sealed class AcmeHttps : Https
     {
         // A domain may be gone by the time its certificate is there; the file is kept for a later add.
         if (_mappings.Snapshot.Find(domain) is not null)
-            Selector.Publish(domain, certificate.ChainDer, certificate.KeyPkcs8);
+            Selector.Publish(domain, certificate.ChainDer, certificate.KeyDer);
     }
 }

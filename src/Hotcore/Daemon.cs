@@ -7,6 +7,7 @@ using Hotcore.Control;
 using Hotcore.Handover;
 using Hotcore.Installing;
 using Hotcore.Logs;
+using Hotcore.Machine;
 using Hotcore.Mappings;
 using Hotcore.Proxying;
 using Hotcore.Tls;
@@ -34,7 +35,7 @@ internal sealed class Daemon : IAsyncDisposable
     private MappingTable? _mappings;
     private StatusReport? _status;
     private readonly List<(string Scheme, IPEndPoint Address)> _addresses = [];
-    private Https? _https;
+    private volatile Https? _https;
     private Proxy? _proxy;
     private ControlServer? _control;
     private SystemdSocket? _systemd;
@@ -265,15 +266,22 @@ internal sealed class Daemon : IAsyncDisposable
                 ? handedOver
                 : ControlSocket.Open(_options.ControlPort, _log!.Write);
             _control = new ControlServer(
-                sockets, _mappings!, _status!, Build.Version, IsProxyPort, _clock, _log!.Write);
+                sockets, _mappings!, _status!, Build.Version, IsProxyPort, Renew, _clock, _log!.Write);
         }
         catch (SocketException failure)
         {
-            var reason = failure.SocketErrorCode == SocketError.AddressAlreadyInUse
-                ? "is taken, perhaps by another hotcore (try: hotcore)"
-                : $"cannot be opened: {failure.Message}";
-            throw new StartFailure($"the control port, UDP {_options.ControlPort}, {reason}", failure);
+            throw new StartFailure(ExplainControlPort(failure), failure);
         }
+    }
+
+    private string ExplainControlPort(SocketException failure)
+    {
+        var isTaken = failure.SocketErrorCode == SocketError.AddressAlreadyInUse;
+        var holder = isTaken ? PortHolder.FindHolder(new MachineRoot("/"), isUdp: true, _options.ControlPort) : null;
+        var reason = !isTaken ? $"cannot be opened: {failure.Message}"
+            : holder?.ProcessId is null ? "is taken, perhaps by another hotcore (try: hotcore)"
+            : $"is taken by {holder.DescribeProgram()}, or choose another with --control-port";
+        return $"the control port, UDP {_options.ControlPort}, {reason}";
     }
 
     private void AwaitSuccessor()
@@ -299,6 +307,10 @@ internal sealed class Daemon : IAsyncDisposable
 
     /// <summary>Whether the proxy listens on a port, so that mapping to it would go in circles. Of any thread.</summary>
     private bool IsProxyPort(int port) => _proxyPorts.Contains(port);
+
+    /// <summary>On the thread pool; asked before there is HTTPS, too, where another process hands over.</summary>
+    private string? Renew(DomainName domain) =>
+        _https is { } https ? https.Renew(domain) : "hotcore offers no HTTPS, or not yet; why: hotcore log";
 
     private async Task IntroduceAsync(TextWriter output)
     {

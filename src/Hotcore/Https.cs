@@ -51,6 +51,12 @@ internal abstract class Https : IAsyncDisposable
     /// <summary>Any thread, quick: a mapping was made, or is gone.</summary>
     public abstract void Follow(MappingChange change);
 
+    /// <summary>
+    /// Any thread but a loop's, for it may wait for the disk: asks for a new certificate, with a new key, in the place of the one
+    /// that serves. Null where that is accepted, and will be done whatever happens; else why not, and what would help.
+    /// </summary>
+    public abstract string? Renew(DomainName domain);
+
     /// <summary>Any thread: what status says of a domain's certificate, as in <c>valid until … renews …</c>.</summary>
     public abstract CertificateWords Describe(DomainName domain);
 

@@ -1,5 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
+using Hotcore.Installing;
+using Hotcore.Machine;
 using Hotcore.Proxying;
 using Hotcore.Tls;
 
@@ -87,14 +89,22 @@ internal static class ListeningAddresses
 
     private static StartFailure Explain(int port, string option, SocketException failure) => failure.SocketErrorCode switch
     {
-        SocketError.AddressAlreadyInUse => new StartFailure(
-            $"port {port} is taken by another program (which one: sudo ss -ltnp 'sport = :{port}'); stop it, or choose another with {option}",
-            failure),
+        SocketError.AddressAlreadyInUse => new StartFailure(ExplainTaken(port, option), failure),
         SocketError.AccessDenied => new StartFailure(
             $"port {port} needs a right that this user lacks; run as the installed service, or choose a port from 1024 on with {option}",
             failure),
         _ => new StartFailure($"port {port} cannot be listened on: {failure.Message}", failure),
     };
+
+    private static string ExplainTaken(int port, string option)
+    {
+        var holder = PortHolder.FindHolder(new MachineRoot("/"), isUdp: false, port);
+        if (holder?.ProcessId == Environment.ProcessId)
+            return $"port {port} cannot be the one for HTTP and the one for HTTPS; choose another with {option}";
+        return holder is null
+            ? $"port {port} is taken by another program (which one: sudo ss -tanp 'sport = :{port}'); stop it, or choose another with {option}"
+            : $"{holder.Describe()}, or choose another port with {option}";
+    }
 
     /// <summary>The port that was asked for, the one that is usual, and the one for whoever may not have that.</summary>
     private sealed record Ports(int? Given, int Usual, int Unprivileged, string Option);

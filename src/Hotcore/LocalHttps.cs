@@ -50,6 +50,10 @@ internal sealed class LocalHttps : Https, ICertificateOrigin
         Selector.Withdraw(change.Domain);
     }
 
+    public override string? Renew(DomainName domain) =>
+        $"in local mode no CA is asked: the certificate of {domain} is made on this machine, anew at each start, with a new key; "
+        + "restart hotcore";
+
     public override CertificateWords Describe(DomainName domain) => new(
         _published.TryGetValue(domain, out var certificate) ? $"local until {Format(certificate.NotAfter)}" : "local", null);
 

@@ -68,7 +68,8 @@ public partial class CertificateStatus
         {
             Acme = AcmeDirectory.Unreachable,
             Prepare = data => Certificates.Put(
-                data, domain, authority.Issue(domain, until: DateTimeOffset.UtcNow.AddDays(daysLeft))),
+                data, domain, Certificates.MarkIssued(
+                    authority.Issue(domain, until: DateTimeOffset.UtcNow.AddDays(daysLeft)), AcmeDirectory.Unreachable.Url)),
         });
         await using var app = TestUpstream.Repeating();
         await hotcore.Add(domain, app.Port);

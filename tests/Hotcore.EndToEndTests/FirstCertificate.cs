@@ -75,8 +75,8 @@ public class FirstCertificate
         await using var hotcore = await RunningHotcore.Start(new StartOptions
         {
             Acme = pebble.Acme,
-            Prepare = data => Certificates.Put(
-                data, domain, authority.Issue(domain, until: DateTimeOffset.UtcNow.AddHours(1))),
+            // By another CA than the present one, so that a new one is asked for.
+            Prepare = data => Certificates.Put(data, domain, Certificates.MarkIssued(authority.Issue(domain), "https://ca.example/")),
         });
         await using var app = TestUpstream.Repeating();
         // Listens, and says nothing: the challenge stays open as long as pebble has patience.

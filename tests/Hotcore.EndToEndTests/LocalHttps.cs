@@ -18,6 +18,19 @@ public class LocalHttps(SharedHotcore shared) : HotcoreTest(shared)
     }
 
     [Fact]
+    public async Task A_name_with_underscores_is_served_over_both()
+    {
+        await using var upstream = TestUpstream.Repeating();
+        await Hotcore.Add("my_app.localhost", upstream.Port);
+
+        Assert.Equal("GET /plain", (await Hotcore.Get("My_App.localhost", "/plain")).Text);
+        Assert.Equal("GET /secure", (await Hotcore.GetTls("my_app.localhost", target: "/secure")).Text);
+        Assert.Contains($"my_app.localhost {upstream.Port}", await Hotcore.Control("list"));
+        Assert.StartsWith("error 'xn--zz.localhost' is not a domain: ", await Hotcore.Control("add xn--zz.localhost 8080"));
+        Assert.Equal("ok my_app.localhost", await Hotcore.Control("remove my_app.localhost"));
+    }
+
+    [Fact]
     public async Task A_name_under_localhost_that_is_not_mapped_is_an_unknown_domain_over_https_too()
     {
         var response = await Hotcore.GetTls("nobody.localhost");

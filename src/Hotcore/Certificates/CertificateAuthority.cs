@@ -14,6 +14,7 @@ internal delegate Task<RenewalWindow?> FetchWindow(string certificateId, Cancell
 /// is remembered on disk. Of any thread.
 /// </summary>
 internal sealed class CertificateAuthority(
+    Uri directory,
     IssueCertificate issue,
     FetchWindow fetchWindow,
     bool isPublic,
@@ -26,7 +27,10 @@ internal sealed class CertificateAuthority(
 
     private readonly SemaphoreSlim _issuances = new(AtOnce);
     private readonly SemaphoreSlim _questions = new(AtOnce);
-    private RenewalRecord _pause = records.LoadAuthority();
+    private RenewalRecord _pause = records.LoadAuthority().At(directory.AbsoluteUri);
+
+    /// <summary>The URL by which it is known.</summary>
+    public string Directory { get; } = directory.AbsoluteUri;
 
     /// <summary>Whether it is asked for a domain's certificate; never where the answer is known.</summary>
     public bool MayCertify(DomainName domain) => !isPublic || PublicNames.Include(domain);
@@ -83,7 +87,7 @@ internal sealed class CertificateAuthority(
     {
         var now = clock.GetUtcNow();
         var until = now + RetrySchedule.WaitAfter(1, asked, concernsAllDomains: true, Random.Shared);
-        var pause = new RenewalRecord { Failures = 1, FailedAt = now, NextTry = until, Failure = why };
+        var pause = new RenewalRecord { Directory = Directory, Failures = 1, FailedAt = now, NextTry = until, Failure = why };
         Volatile.Write(ref _pause, pause);
         records.SaveAuthority(pause);
         log($"certificates: the CA wants no requests until {until:yyyy-MM-dd'T'HH:mm:ss'Z'}: {why}");

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Security.Cryptography;
 using System.Text;
+using Hotcore.Certificates.Acme;
 using Hotcore.Mappings;
 using Hotcore.Tls;
 
@@ -16,7 +17,7 @@ internal sealed class CertificateSelector
     private readonly Action<string> _log;
     private ImmutableDictionary<string, TlsCertificate> _certificates = ImmutableDictionary<string, TlsCertificate>.Empty;
 
-    /// <summary><paramref name="challenges"/> are what only a CA that validates a domain gets to see (RFC 8737).</summary>
+    /// <summary><paramref name="challenges"/> are what a CA that validates a domain has to see.</summary>
     public CertificateSelector(TlsChallenges? challenges, Action<string> log) => (_challenges, _log) = (challenges, log);
 
     /// <summary>Where missing certificates come from; set before the first handshake.</summary>
@@ -39,21 +40,22 @@ internal sealed class CertificateSelector
     public ServerNameChoice Choose(ReadOnlySpan<byte> serverName, bool isChallenge)
     {
         if (isChallenge)
-            return ChooseChallenge(serverName);
+            return ChooseChallenge(serverName, ChallengeKind.Tls);
         if (!TryParse(serverName, out var domain))
             return ServerNameChoice.Unknown;
         if (Find(domain) is { } certificate)
             return ServerNameChoice.Of(certificate);
         if (Origin?.MayCome(domain) == true)
             return ServerNameChoice.Wait;
-        // None may come any more, because it has come in this very moment.
-        return Find(domain) is { } come ? ServerNameChoice.Of(come) : ServerNameChoice.Unknown;
+        // None may come any more, because it has come in this very moment. Where the last attempt has failed, its name would
+        // be met with an alert; while another asks for it, an edge that redirected the CA to https gets through to the answer.
+        return Find(domain) is { } come ? ServerNameChoice.Of(come) : ChooseChallenge(serverName, ChallengeKind.Http);
     }
 
     private TlsCertificate? Find(DomainName domain) => _certificates.GetValueOrDefault(domain.ToString());
 
-    private ServerNameChoice ChooseChallenge(ReadOnlySpan<byte> serverName) =>
-        _challenges is not null && _challenges.TryFind(serverName, out var challenge)
+    private ServerNameChoice ChooseChallenge(ReadOnlySpan<byte> serverName, ChallengeKind kind) =>
+        _challenges is not null && _challenges.TryFind(serverName, kind, out var challenge)
             && Make(challenge.Domain, [challenge.CertificateDer], challenge.KeyPkcs8) is { } certificate
             ? ServerNameChoice.Of(certificate)
             : ServerNameChoice.Unknown;

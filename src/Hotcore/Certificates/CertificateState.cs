@@ -22,12 +22,14 @@ internal enum CertificateCondition
 /// <param name="NextRenewal">When it is renewed, if all goes well.</param>
 /// <param name="Failure">Why there is none, or no next one, and what the user can do.</param>
 /// <param name="NextTry">When it is tried again after that.</param>
+/// <param name="IsOwners">Whether it is one that hotcore did not issue, and does not replace before its end.</param>
 internal sealed record CertificateState(
     CertificateCondition Condition,
     DateTimeOffset? NotAfter = null,
     DateTimeOffset? NextRenewal = null,
     string? Failure = null,
-    DateTimeOffset? NextTry = null)
+    DateTimeOffset? NextTry = null,
+    bool IsOwners = false)
 {
     public static readonly CertificateState None = new(CertificateCondition.None);
 }

@@ -4,8 +4,8 @@ using Hotcore.Mappings;
 namespace Hotcore.Certificates;
 
 /// <summary>Where issuances put what the CA will ask for: the boards that the loops read, of both kinds.</summary>
-/// <param name="http">Answered on port 80.</param>
-/// <param name="tls">Answered on port 443.</param>
+/// <param name="http">Answered on both ports.</param>
+/// <param name="tls">Shown on port 443.</param>
 /// <param name="clock">Tells the time that challenge certificates are made for.</param>
 /// <param name="look">A look at a domain from here; null for <see cref="DomainLook"/>.</param>
 internal sealed class ChallengeBoards(
@@ -20,12 +20,12 @@ internal sealed class ChallengeBoards(
     public void Put(DomainName domain, ChallengeKind kind, string token, string keyAuthorization)
     {
         if (kind == ChallengeKind.Http) http.Put(token, keyAuthorization);
-        else tls.Put(ChallengeCertificate.Create(domain, keyAuthorization, clock.GetUtcNow()));
+        tls.Put(ChallengeCertificate.Create(domain, kind, keyAuthorization, clock.GetUtcNow()));
     }
 
     public void Remove(DomainName domain, ChallengeKind kind, string token)
     {
         if (kind == ChallengeKind.Http) http.Remove(token);
-        else tls.Remove(domain);
+        tls.Remove(domain);
     }
 }

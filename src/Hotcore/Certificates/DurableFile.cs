@@ -52,7 +52,8 @@ internal static class DurableFile
     public static void FlushFolderOf(string path) => DirectoryEntries.Flush(Path.GetDirectoryName(path)!);
 
     /// <inheritdoc cref="DirectoryEntries.SetAside"/>
-    public static string SetAside(string path, DateTimeOffset now) => DirectoryEntries.SetAside(path, now);
+    public static string SetAside(string path, DateTimeOffset now, string why = "damaged") =>
+        DirectoryEntries.SetAside(path, now, why);
 
     /// <summary>Created with its rights, so that a key is never readable by others, not even for an instant.</summary>
     private static FileStream Create(string path) => new(path, new FileStreamOptions

@@ -4,7 +4,7 @@ using System.Text;
 namespace Hotcore.Certificates;
 
 /// <summary>
-/// The tokens that a CA may ask for on port 80 (RFC 8555 8.3) and what to answer. Read by the loops without a lock
+/// The tokens that a CA may ask for on port 80 (RFC 8555 8.3), or where that redirects to, and what to answer. Read by the loops without a lock
 /// and without allocating; written by the issuances, from any thread.
 /// </summary>
 internal sealed class HttpChallenges

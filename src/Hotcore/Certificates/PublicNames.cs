@@ -23,8 +23,11 @@ internal static class PublicNames
     public static bool Include(DomainName domain)
     {
         var name = domain.ToString();
-        return name.Contains('.') && !Others.Any(other => IsBeneath(name, other));
+        return name.Contains('.') && !HasUnderscore(domain) && !Others.Any(other => IsBeneath(name, other));
     }
+
+    /// <summary>No public CA certifies such a name, be it in the DNS (Baseline Requirements 7.1.2.7.12: LDH labels only).</summary>
+    public static bool HasUnderscore(DomainName domain) => domain.ToString().Contains('_');
 
     private static bool IsBeneath(string name, string other) =>
         name.EndsWith(other, StringComparison.Ordinal)

@@ -10,10 +10,13 @@ internal sealed record RenewalRecord
 {
     public static readonly RenewalRecord Empty = new();
 
+    /// <summary>The directory of the CA that this is about; null in a record of a version that knew one CA only.</summary>
+    public string? Directory { get; init; }
+
     /// <summary>The end of the certificate that <see cref="RenewAt"/> is about; of others it says nothing.</summary>
     public DateTimeOffset? NotAfter { get; init; }
 
-    /// <summary>The time of renewal, picked once.</summary>
+    /// <summary>The time of renewal, picked once; null for a certificate of the owner's own.</summary>
     public DateTimeOffset? RenewAt { get; init; }
 
     /// <summary>The CA's window that the time was picked from, where it has one.</summary>
@@ -29,11 +32,30 @@ internal sealed record RenewalRecord
     /// <summary>Nothing is tried before.</summary>
     public DateTimeOffset? NextTry { get; init; }
 
+    /// <summary>Whether it was the CA that wanted so long a wait.</summary>
+    public bool IsWaitOfTheCa { get; init; }
+
     /// <summary>What failed, in words for people.</summary>
     public string? Failure { get; init; }
 
     /// <summary>Whether the last certificate came by TLS-ALPN-01, which is then tried first.</summary>
     public bool PrefersTls { get; init; }
+
+    /// <summary>When the owner last asked for a new certificate.</summary>
+    public DateTimeOffset? AskedAt { get; init; }
+
+    /// <summary>Whether that one has still to come.</summary>
+    public bool IsAskedFor { get; init; }
+
+    /// <summary>When the log last said that a certificate of the owner's own ends soon.</summary>
+    public DateTimeOffset? WarnedAt { get; init; }
+
+    /// <summary>What of it still holds where hotcore asks a CA now: what another refused is no reason to wait.</summary>
+    public RenewalRecord At(string directory) =>
+        Directory is null || Directory == directory ? this : WithoutFailure();
+
+    public RenewalRecord WithoutFailure() =>
+        this with { Failures = 0, FailedAt = null, NextTry = null, IsWaitOfTheCa = false, Failure = null };
 
     /// <summary>
     /// Whether a failure still forbids to try. A clock that was set back past the failure ends the wait: how long it

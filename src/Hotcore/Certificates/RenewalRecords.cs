@@ -12,7 +12,7 @@ internal sealed class RenewalRecords(string folder, Action<string> log)
 {
     private const int MaxFileBytes = 64 * 1024;
 
-    // No domain has an underscore.
+    // No domain's files begin like that: CertificateStore.StemOf.
     private string AuthorityPath => Path.Combine(folder, "certificate_authority.json");
 
     public RenewalRecord Load(DomainName domain) => Load(PathOf(domain));

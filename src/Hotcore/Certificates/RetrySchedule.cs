@@ -3,6 +3,9 @@ namespace Hotcore.Certificates;
 /// <summary>When what failed is tried again: after a minute, then two, four and so on, up to six hours.</summary>
 internal static class RetrySchedule
 {
+    /// <summary>How long after the owner asked for a new certificate the next wish is heard: five a week is what CAs grant.</summary>
+    public static readonly TimeSpan BetweenWishes = TimeSpan.FromHours(1);
+
     private static readonly TimeSpan First = TimeSpan.FromMinutes(1);
     private static readonly TimeSpan Longest = TimeSpan.FromHours(6);
 

@@ -1,9 +1,9 @@
 using System.Buffers.Text;
-using System.Formats.Asn1;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using System.Text;
 using Hotcore.Mappings;
+using Hotcore.Tls;
 
 namespace Hotcore.Certificates;
 
@@ -13,13 +13,19 @@ namespace Hotcore.Certificates;
 /// </summary>
 internal sealed class StoredCertificate
 {
-    private StoredCertificate(DomainName domain, byte[] pem, X509Certificate2Collection chain, AsymmetricAlgorithm key)
+    // In the file itself, so that it is there whenever the certificate is; readers of PEM skip it (RFC 7468 2). It names the
+    // certificate too: whoever puts another beneath it makes the file their own.
+    private const string IssuedLabel = "Issued to hotcore by: ";
+
+    private const string IsEncrypted = "its key is encrypted; store it without a passphrase: openssl pkey -in <file>";
+
+    private StoredCertificate(DomainName domain, byte[] pem, X509Certificate2Collection chain, byte[] key)
     {
         var leaf = chain[0];
         Domain = domain;
         Pem = pem;
         ChainDer = [.. chain.Select(certificate => certificate.RawData)];
-        KeyPkcs8 = key.ExportPkcs8PrivateKey();
+        KeyDer = key;
         NotBefore = leaf.NotBefore.ToUniversalTime();
         NotAfter = leaf.NotAfter.ToUniversalTime();
         Serial = leaf.SerialNumberBytes.ToArray();
@@ -35,13 +41,16 @@ internal sealed class StoredCertificate
     public DomainName Domain { get; }
 
     /// <summary>The file's content: leaf, chain and key. Secret, not to be changed.</summary>
-    public byte[] Pem { get; }
+    public byte[] Pem { get; private set; }
+
+    /// <summary>The directory of the CA that issued it to hotcore; null for one of the owner's own.</summary>
+    public string? IssuedBy { get; private set; }
 
     /// <summary>The leaf first, then what leads from it to a root.</summary>
     public IReadOnlyList<byte[]> ChainDer { get; }
 
-    /// <summary>The private key, PKCS#8 DER. Secret, not to be changed.</summary>
-    public byte[] KeyPkcs8 { get; }
+    /// <summary>The private key, DER: PKCS#8, or as EC and RSA keys were written before that. Secret, not to be changed.</summary>
+    public byte[] KeyDer { get; }
 
     public DateTimeOffset NotBefore { get; }
 
@@ -56,11 +65,22 @@ internal sealed class StoredCertificate
     /// <summary>All names it covers, wildcards as they stand.</summary>
     public IReadOnlyList<string> Names { get; }
 
+    /// <summary>The same, and its file says that a CA issued it to hotcore.</summary>
+    /// <param name="directory">The URL of the CA's directory.</param>
+    public StoredCertificate MarkIssued(string directory)
+    {
+        var marked = (StoredCertificate)MemberwiseClone();
+        marked.Pem = [.. Encoding.UTF8.GetBytes($"{IssuedLabel}{directory} {Fingerprint()}\n"), .. Pem];
+        marked.IssuedBy = directory;
+        return marked;
+    }
+
     public bool IsExpired(DateTimeOffset now) => now >= NotAfter;
 
     /// <summary>
-    /// Reads PEM: certificates, the leaf first, and one unencrypted key (EC or RSA), in any order of kinds. Throws
-    /// nothing: on refusal <paramref name="error"/> says what is wrong in half a sentence.
+    /// Reads PEM: certificates, the leaf first, and one unencrypted key (EC, RSA or of an Edwards curve), in any order of
+    /// kinds, with any line ends, byte order marks and text between. Throws nothing: on refusal <paramref name="error"/> says
+    /// what is wrong in half a sentence.
     /// </summary>
     /// <param name="pem">The content; kept by the certificate.</param>
     /// <param name="domain">The domain that it has to cover.</param>
@@ -70,82 +90,78 @@ internal sealed class StoredCertificate
     {
         certificate = null;
         var chain = new X509Certificate2Collection();
-        AsymmetricAlgorithm? key = null;
+        byte[]? key = null;
         try
         {
-            error = ReadBlocks(Encoding.UTF8.GetString(pem), chain, ref key) ?? Check(chain, key, domain) ?? "";
+            var text = Decode(pem);
+            error = ReadBlocks(text, chain, ref key) ?? Check(chain, key, domain) ?? "";
             if (error.Length == 0) certificate = new StoredCertificate(domain, pem, chain, key!);
+            if (certificate is not null) certificate.IssuedBy = certificate.ReadMark(text);
         }
-        catch (Exception failure) when (failure is CryptographicException or AsnContentException or ArgumentException
+        catch (Exception failure) when (failure is CryptographicException or ArgumentException
             or FormatException or NotSupportedException)
         {
             error = $"it cannot be read ({failure.Message})";
         }
         finally
         {
-            key?.Dispose();
             foreach (var link in chain) link.Dispose();
         }
         return certificate is not null;
     }
 
-    private static string? ReadBlocks(
-        ReadOnlySpan<char> text, X509Certificate2Collection chain, ref AsymmetricAlgorithm? key)
+    private string Fingerprint() => Convert.ToHexStringLower(SHA256.HashData(ChainDer[0]));
+
+    private string? ReadMark(string text)
+    {
+        if (!text.StartsWith(IssuedLabel, StringComparison.Ordinal)) return null;
+        var words = text.Split('\n', 2)[0][IssuedLabel.Length..].Split(' ');
+        return words is [var directory, var fingerprint] && fingerprint.TrimEnd('\r') == Fingerprint() ? directory : null;
+    }
+
+    /// <summary>
+    /// As text, without byte order marks: editors put one at the beginning, and a file that was joined from two has another
+    /// within, where it would hide the block that it stands before.
+    /// </summary>
+    private static string Decode(byte[] pem)
+    {
+        using var reader = new StreamReader(new MemoryStream(pem), Encoding.UTF8, detectEncodingFromByteOrderMarks: true);
+        return reader.ReadToEnd().Replace("\uFEFF", "", StringComparison.Ordinal);
+    }
+
+    private static string? ReadBlocks(ReadOnlySpan<char> text, X509Certificate2Collection chain, ref byte[]? key)
     {
         var blocks = text.Count("-----BEGIN ");
         while (PemEncoding.TryFind(text, out var block))
         {
             var label = text[block.Label];
-            var whole = text[block.Location].ToString();
             if (label is "CERTIFICATE")
             {
-                chain.Add(X509Certificate2.CreateFromPem(whole));
+                chain.Add(X509CertificateLoader.LoadCertificate(ReadDer(text, block)));
             }
             else if (label.EndsWith("PRIVATE KEY"))
             {
                 if (key is not null) return "it holds more than one key";
-                key = ReadKey(label, whole);
-                if (key is null) return $"its key ({label}) is not one that hotcore reads; use EC or RSA, unencrypted";
+                if (label is "ENCRYPTED PRIVATE KEY") return IsEncrypted;
+                key = ReadDer(text, block);
             }
             text = text[block.Location.End..];
             blocks--;
         }
-        return blocks == 0 ? null : "it is cut off or damaged";
+        if (blocks == 0) return null;
+        // RFC 1421 4.6.1.1: the older kind of encryption, with fields before the key.
+        return text.Contains("Proc-Type: 4,ENCRYPTED", StringComparison.Ordinal) ? IsEncrypted : "it is cut off or damaged";
     }
 
-    private static AsymmetricAlgorithm? ReadKey(ReadOnlySpan<char> label, string pem)
-    {
-        if (label is "ENCRYPTED PRIVATE KEY") return null;
-        AsymmetricAlgorithm key = label is "RSA PRIVATE KEY" || IsRsa(label, pem) ? RSA.Create() : ECDsa.Create();
-        try
-        {
-            key.ImportFromPem(pem);
-            return key;
-        }
-        catch (Exception)
-        {
-            key.Dispose();
-            throw;
-        }
-    }
+    private static byte[] ReadDer(ReadOnlySpan<char> text, PemFields block) =>
+        Convert.FromBase64String(text[block.Base64Data].ToString());
 
-    private static bool IsRsa(ReadOnlySpan<char> label, string pem)
-    {
-        if (label is not "PRIVATE KEY") return false;
-        var block = PemEncoding.Find(pem);
-        var der = Convert.FromBase64String(pem[block.Base64Data]);
-        // RFC 5208 5: a version, then the algorithm.
-        var info = new AsnReader(der, AsnEncodingRules.BER).ReadSequence();
-        info.ReadInteger();
-        return info.ReadSequence().ReadObjectIdentifier() == "1.2.840.113549.1.1.1";
-    }
-
-    private static string? Check(X509Certificate2Collection chain, AsymmetricAlgorithm? key, DomainName domain)
+    private static string? Check(X509Certificate2Collection chain, byte[]? key, DomainName domain)
     {
         if (chain.Count == 0) return "it holds no certificate";
         if (key is null) return "it holds no private key";
         var leaf = chain[0];
-        if (!IsKeyOf(leaf, key)) return "its key does not belong to its certificate";
+        if (KeyProof.FindFault(leaf.RawData, key) is { } fault) return fault;
         if (!leaf.MatchesHostname(domain.ToString(), allowWildcards: true, allowCommonName: false))
             return $"its certificate is not for {domain}";
         if (leaf.NotBefore >= leaf.NotAfter) return "its certificate ends before it begins";
@@ -165,22 +181,5 @@ internal sealed class StoredCertificate
         chain.Build(leaf);
         return chain.ChainElements.Count > 1
             && chain.ChainStatus.All(status => status.Status != X509ChainStatusFlags.NotSignatureValid);
-    }
-
-    /// <summary>By a signature: a damaged file may well hold the right public key beside a wrong private one.</summary>
-    private static bool IsKeyOf(X509Certificate2 leaf, AsymmetricAlgorithm key)
-    {
-        var probe = "hotcore"u8;
-        var hash = HashAlgorithmName.SHA256;
-        if (key is ECDsa ec)
-        {
-            using var ecPublic = leaf.GetECDsaPublicKey();
-            return ecPublic is not null && ecPublic.KeySize == ec.KeySize
-                && ecPublic.VerifyData(probe, ec.SignData(probe, hash), hash);
-        }
-        var rsa = (RSA)key;
-        using var rsaPublic = leaf.GetRSAPublicKey();
-        return rsaPublic is not null && rsaPublic.VerifyData(
-            probe, rsa.SignData(probe, hash, RSASignaturePadding.Pkcs1), hash, RSASignaturePadding.Pkcs1);
     }
 }

@@ -1,12 +1,14 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Text;
+using Hotcore.Certificates.Acme;
 using Hotcore.Mappings;
 
 namespace Hotcore.Certificates;
 
 /// <summary>
-/// The certificates that a CA may ask for on port 443 with the protocol <c>acme-tls/1</c> (RFC 8737), and nobody
-/// else gets to see. Read by the loops without a lock and without allocating; written by the issuances.
+/// The certificates that challenges need on port 443, while they last: those that a CA asks for with the protocol
+/// <c>acme-tls/1</c> (RFC 8737), and nobody else gets to see, and those by which it reaches the answer to HTTP-01 over https.
+/// Read by the loops without a lock and without allocating; written by the issuances.
 /// </summary>
 internal sealed class TlsChallenges
 {
@@ -23,11 +25,12 @@ internal sealed class TlsChallenges
     public IReadOnlyList<ChallengeCertificate> All => Volatile.Read(ref _certificates);
 
     /// <summary>Finds the certificate for a server name as the client sent it, in any case.</summary>
-    public bool TryFind(ReadOnlySpan<byte> serverName, [NotNullWhen(true)] out ChallengeCertificate? certificate)
+    public bool TryFind(
+        ReadOnlySpan<byte> serverName, ChallengeKind kind, [NotNullWhen(true)] out ChallengeCertificate? certificate)
     {
         foreach (var candidate in Volatile.Read(ref _certificates))
         {
-            if (!Ascii.EqualsIgnoreCase(serverName, candidate.DomainBytes)) continue;
+            if (candidate.Kind != kind || !Ascii.EqualsIgnoreCase(serverName, candidate.DomainBytes)) continue;
             certificate = candidate;
             return true;
         }

@@ -51,6 +51,7 @@ internal static class CommandLine
             AddCommand.Create(terminal, controlPort),
             RemoveCommand.Create(terminal, controlPort),
             ListCommand.Create(terminal, controlPort),
+            RenewCommand.Create(terminal, controlPort),
             MsgCommand.Create(terminal, controlPort),
             LogCommand.Create(terminal, controlPort),
             TrustCommand.Create(terminal),

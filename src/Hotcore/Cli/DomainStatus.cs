@@ -31,15 +31,20 @@ internal sealed class DomainStatus
     /// <summary>Its certificate in plain words, with two blanks in front; empty where there is nothing to say.</summary>
     public string Certificate => _certificate switch
     {
-        "valid" => $"  certificate valid until {Day("until")}{After(", renewed ", "renews")}",
+        "valid" => $"  {(IsOwners ? "your own certificate" : "certificate")} valid until {Day("until")}{After(", renewed ", "renews")}",
         "pending" => "  certificate on its way",
         "failed" => $"  no valid certificate{After(", tried again ", "retries")}",
         "none" when Reason is not null => "  plain HTTP only",
         _ => "",
     };
 
-    /// <summary>Nothing listens, there is no valid certificate, or it ends within 3 days.</summary>
-    public bool NeedsAttention => !IsUp || _certificate == "failed" || (_certificate == "valid" && EndsSoon);
+    /// <summary>
+    /// Nothing listens, there is no valid certificate, it ends within 3 days, or it is the owner's own and the next is wanted.
+    /// </summary>
+    public bool NeedsAttention =>
+        !IsUp || _certificate == "failed" || (_certificate == "valid" && (EndsSoon || (IsOwners && Reason is not null)));
+
+    private bool IsOwners => _times.GetValueOrDefault("from") == "owner";
 
     private bool EndsSoon =>
         DateTimeOffset.TryParse(_facts.GetValueOrDefault("until"), CultureInfo.InvariantCulture, out var end)

@@ -10,6 +10,7 @@ internal enum ControlVerb
 {
     Add,
     Remove,
+    Renew,
     List,
     Status,
     StatusOfDomain,
@@ -51,6 +52,7 @@ internal readonly record struct ControlMessage(ControlVerb Verb, DomainName? Dom
         ("status", "lines of 'key value'"),
         ("status <domain>", "domain port upstream <up or down> certificate <state> …"),
         ("status domains", "the same for all domains; goes on with 'status domains after <domain>'"),
+        ("renew <domain>", "ok <domain>; a new certificate with a new key is asked for"),
         ("check", "kcehc"),
         ("version", "the version number"),
         ("anything else", "error <what is wrong, and what would be right>"),
@@ -78,7 +80,7 @@ internal readonly record struct ControlMessage(ControlVerb Verb, DomainName? Dom
         return error.Length == 0;
     }
 
-    /// <summary>The reply to a change that is durable.</summary>
+    /// <summary>The reply to a change that is durable, or to a wish that is.</summary>
     public static string FormatOk(DomainName domain, int? port = null) =>
         port is null ? $"ok {domain}" : string.Create(CultureInfo.InvariantCulture, $"ok {domain} {port}");
 
@@ -104,6 +106,8 @@ internal readonly record struct ControlMessage(ControlVerb Verb, DomainName? Dom
             ["add", ..] => "use: add <domain> <port>, for example: add a.com 8080",
             ["remove", string domain] => ReadDomain(ControlVerb.Remove, domain, out message),
             ["remove", ..] => "use: remove <domain>, for example: remove a.com",
+            ["renew", string domain] => ReadDomain(ControlVerb.Renew, domain, out message),
+            ["renew", ..] => "use: renew <domain>, for example: renew a.com",
             ["list"] => Accept(new ControlMessage(ControlVerb.List), out message),
             ["list", "after", string domain] => ReadDomain(ControlVerb.List, domain, out message),
             ["list", ..] => "use: list, or: list after <domain>",
@@ -120,7 +124,7 @@ internal readonly record struct ControlMessage(ControlVerb Verb, DomainName? Dom
         };
     }
 
-    private static string KnownMessages() => "use one of: add, remove, list, status, check, version";
+    private static string KnownMessages() => "use one of: add, remove, list, status, renew, check, version";
 
     private static string Accept(ControlMessage read, out ControlMessage message)
     {

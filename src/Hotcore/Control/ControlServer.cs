@@ -23,6 +23,7 @@ internal sealed class ControlServer : IAsyncDisposable
     private readonly StatusReport _status;
     private readonly string _version;
     private readonly Func<int, bool> _isOwnPort;
+    private readonly Func<DomainName, string?> _renew;
     private readonly Action<string> _log;
     private readonly PortOwners _owners;
     private readonly IReadOnlyList<Socket> _sockets;
@@ -38,6 +39,9 @@ internal sealed class ControlServer : IAsyncDisposable
     /// <param name="status">Words the replies to status.</param>
     /// <param name="version">The reply to version.</param>
     /// <param name="isOwnPort">Whether the proxy itself listens on a port. Asked from any thread.</param>
+    /// <param name="renew">
+    /// Asks for a domain's new certificate; null, or why not. Called on the thread pool, and may wait for the disk.
+    /// </param>
     /// <param name="clock">Tells how old the knowledge of senders is.</param>
     /// <param name="log">Takes a line for every accepted change and every fault.</param>
     /// <param name="answerPatience">How long it waits, when it stops, for changes that are under way; a second by default.</param>
@@ -47,6 +51,7 @@ internal sealed class ControlServer : IAsyncDisposable
         StatusReport status,
         string version,
         Func<int, bool> isOwnPort,
+        Func<DomainName, string?> renew,
         TimeProvider clock,
         Action<string> log,
         TimeSpan? answerPatience = null)
@@ -55,6 +60,7 @@ internal sealed class ControlServer : IAsyncDisposable
         _status = status;
         _version = version;
         _isOwnPort = isOwnPort;
+        _renew = renew;
         _log = log;
         _answerPatience = answerPatience ?? UsualAnswerPatience;
         _owners = new PortOwners(clock);
@@ -135,7 +141,7 @@ internal sealed class ControlServer : IAsyncDisposable
         {
             if (!ControlMessage.TryParse(datagram, out var message, out var error))
                 Reply(socket, sender, ControlMessage.FormatError(error));
-            else if (message.Verb is ControlVerb.Add or ControlVerb.Remove)
+            else if (message.Verb is ControlVerb.Add or ControlVerb.Remove or ControlVerb.Renew)
                 Change(socket, sender, message);
             else
                 Reply(socket, sender, Read(message));
@@ -167,9 +173,11 @@ internal sealed class ControlServer : IAsyncDisposable
     {
         var mapping = mappings.Find(domain);
         return mapping is null
-            ? ControlMessage.FormatError($"{domain} is not mapped; use: add {domain} <port>")
+            ? ControlMessage.FormatError(NotMapped(domain))
             : _status.Describe(mapping);
     }
+
+    private static string NotMapped(DomainName domain) => $"{domain} is not mapped; use: add {domain} <port>";
 
     private void Change(Socket socket, IPEndPoint sender, ControlMessage message)
     {
@@ -182,7 +190,9 @@ internal sealed class ControlServer : IAsyncDisposable
         // Asked for now: the sender may be gone once the change is durable.
         var owner = _owners.Find(sender);
         Interlocked.Increment(ref _changesUnderWay);
-        _ = ChangeAsync(socket, sender, message, owner);
+        _ = message.Verb == ControlVerb.Renew
+            ? RenewAsync(socket, sender, message.Domain!.Value, owner)
+            : ChangeAsync(socket, sender, message, owner);
     }
 
     private async Task ChangeAsync(Socket socket, IPEndPoint sender, ControlMessage message, string owner)
@@ -198,6 +208,25 @@ internal sealed class ControlServer : IAsyncDisposable
         catch (IOException failure)
         {
             Reply(socket, sender, ControlMessage.FormatError($"not stored, nothing changed: {failure.Message}"));
+        }
+        finally
+        {
+            Interlocked.Decrement(ref _changesUnderWay);
+        }
+    }
+
+    private async Task RenewAsync(Socket socket, IPEndPoint sender, DomainName domain, string owner)
+    {
+        try
+        {
+            var refusal = _mappings.Snapshot.Find(domain) is null ? NotMapped(domain) : await Task.Run(() => _renew(domain));
+            if (refusal is null) _log($"renew {domain}, by {owner}");
+            Reply(socket, sender, refusal is null ? ControlMessage.FormatOk(domain) : ControlMessage.FormatError(refusal));
+        }
+        catch (Exception failure)
+        {
+            _log($"a message from {sender} failed: {failure}");
+            Reply(socket, sender, ControlMessage.FormatError("hotcore failed on this message; its log says more"));
         }
         finally
         {

@@ -26,15 +26,15 @@ internal static partial class DirectoryEntries
     }
 
     /// <summary>
-    /// Renames what is no good, beside itself and over nothing. Returns its new path, which is durable once the folder is
-    /// flushed: until then, a power loss only brings back what is set aside once more.
+    /// Renames what is no good, beside itself and over nothing, with the reason in its name. Returns its new path, which is
+    /// durable once the folder is flushed: until then, a power loss only brings back what is set aside once more.
     /// </summary>
     /// <exception cref="IOException">It is missing, or the disk refuses.</exception>
-    public static string SetAside(string path, DateTimeOffset now)
+    public static string SetAside(string path, DateTimeOffset now, string why = "damaged")
     {
         var time = now.UtcDateTime.ToString("yyyyMMdd'T'HHmmss'Z'", CultureInfo.InvariantCulture);
-        var aside = $"{path}.damaged-{time}";
-        for (var i = 2; Path.Exists(aside); i++) aside = $"{path}.damaged-{time}-{i}";
+        var aside = $"{path}.{why}-{time}";
+        for (var i = 2; Path.Exists(aside); i++) aside = $"{path}.{why}-{time}-{i}";
         Directory.Move(path, aside);
         return aside;
     }

@@ -19,7 +19,7 @@ internal readonly struct DomainName : IEquatable<DomainName>, IComparable<Domain
     private const int MaxTypedLength = 1024;
 
     private static readonly SearchValues<char> LabelCharacters =
-        SearchValues.Create("abcdefghijklmnopqrstuvwxyz0123456789-");
+        SearchValues.Create("abcdefghijklmnopqrstuvwxyz0123456789-_");
 
     private readonly string? _text;
 
@@ -69,7 +69,6 @@ internal readonly struct DomainName : IEquatable<DomainName>, IComparable<Domain
         if (text.Contains('@')) return "leave out the user" + Suggest(text);
         if (text.Contains(':')) return "leave out the port" + Suggest(text);
         if (text.Contains('*')) return "a wildcard cannot be mapped; add each name by itself, such as a.com";
-        if (text.Contains('_')) return "a host name has no underscores; hyphens are fine, such as my-app.com";
         return null;
     }
 
@@ -130,6 +129,12 @@ internal readonly struct DomainName : IEquatable<DomainName>, IComparable<Domain
         }
     }
 
+    /// <summary>Wider than what may be typed: whoever registered a name, of emoji say, knows its punycode.</summary>
+    private static bool MayStandInALabel(Rune rune) =>
+        Rune.GetUnicodeCategory(rune) is not (UnicodeCategory.Control or UnicodeCategory.PrivateUse or UnicodeCategory.SpaceSeparator
+            or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator or UnicodeCategory.UppercaseLetter
+            or UnicodeCategory.TitlecaseLetter);
+
     private static bool IsInternationalCharacter(Rune rune)
     {
         var isOtherForm = rune.Value is
@@ -140,7 +145,10 @@ internal readonly struct DomainName : IEquatable<DomainName>, IComparable<Domain
             or UnicodeCategory.DecimalDigitNumber;
     }
 
-    /// <summary>The rules of RFC 1123 2.1, on a name in lower-case ASCII.</summary>
+    /// <summary>
+    /// The rules of RFC 1123 2.1, on a name in lower-case ASCII; and underscores, which DNS allows (RFC 2181 11) and which names
+    /// made of other names often have, such as those of containers.
+    /// </summary>
     private static string CheckLabels(string name)
     {
         if (name.Length == 0) return "it is empty; for example: a.com";
@@ -166,9 +174,26 @@ internal readonly struct DomainName : IEquatable<DomainName>, IComparable<Domain
             var character = label[foreign];
             var isVisible = character is > ' ' and < '\u007f';
             var shown = isVisible ? $"'{character}'" : $"the character U+{(int)character:X4}";
-            return $"it contains {shown}; a name is letters, digits, hyphens and dots";
+            return $"it contains {shown}; a name is letters, digits, hyphens, underscores and dots";
         }
-        return label[0] == '-' || label[^1] == '-' ? "a part begins or ends with a hyphen" : "";
+        if (label[0] == '-' || label[^1] == '-') return "a part begins or ends with a hyphen";
+        return label.StartsWith("xn--") && !IsPunycode(label)
+            ? $"'{label}' stands for no international name; type the name itself, such as bücher.example"
+            : "";
+    }
+
+    /// <summary>Whether a label that says so is the punycode of something, in the one way it may be written (RFC 5891 4.4, 5.4).</summary>
+    private static bool IsPunycode(ReadOnlySpan<char> label)
+    {
+        try
+        {
+            var name = new IdnMapping { AllowUnassigned = true }.GetUnicode(label.ToString());
+            return name.EnumerateRunes().All(MayStandInALabel);
+        }
+        catch (ArgumentException)
+        {
+            return false;
+        }
     }
 
     private static bool IsNumber(ReadOnlySpan<char> label) =>

@@ -45,7 +45,8 @@ internal sealed class Listener : Registration
         {
             if (address.AddressFamily == AddressFamily.InterNetworkV6)
                 socket.DualMode = address.Address.Equals(IPAddress.IPv6Any);
-            socket.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.ReuseAddress, true);
+            // A restart need not wait for the connections of the process before: .NET sets SO_REUSEADDR itself. Its own
+            // ReuseAddress would set SO_REUSEPORT as well, and let a second process take half of the clients.
             socket.NoDelay = true;
             // The kernel finds out, within minutes, about clients that vanished without a word.
             socket.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.KeepAlive, true);

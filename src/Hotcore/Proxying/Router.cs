@@ -16,10 +16,10 @@ internal sealed class Router(MappingTable mappings, HttpChallenges? challenges, 
     public LoopTask<bool> ServeAsync(Exchange exchange)
     {
         var (client, request) = (exchange.Client, exchange.Request);
+        if (FindChallenge(request) is { } challenge)
+            return exchange.AnswerAsync(challenge);
         if (client.IsSecure && IsMisdirected(request, client.ServerName))
             return exchange.AnswerAsync(ErrorPage.Misdirected);
-        if (!client.IsSecure && FindChallenge(request) is { } challenge)
-            return exchange.AnswerAsync(challenge);
         if (mappings.Snapshot.Find(request.Host) is not { } mapping)
             return exchange.AnswerAsync(ErrorPage.UnknownDomain(Encoding.ASCII.GetString(request.Host)));
         return !client.IsSecure && upgrade.Wants(request, mapping, client.Forwarded)
@@ -30,7 +30,10 @@ internal sealed class Router(MappingTable mappings, HttpChallenges? challenges, 
     /// <summary>Whether its domain leads where <paramref name="mapping"/> says still.</summary>
     public bool IsInForce(Mapping mapping) => ReferenceEquals(mappings.Snapshot.Find(mapping.DomainBytes), mapping);
 
-    /// <summary>The answer to a CA that validates a domain over plain HTTP (RFC 8555 8.3); it comes before everything else.</summary>
+    /// <summary>
+    /// The answer to a CA that validates a domain (RFC 8555 8.3); it comes before everything else. Over plain HTTP, and over TLS
+    /// too, by whatever name: the CA follows redirects, and an edge before hotcore may redirect all of HTTP.
+    /// </summary>
     private OwnAnswer? FindChallenge(RequestHead request)
     {
         var prefix = "/.well-known/acme-challenge/"u8;

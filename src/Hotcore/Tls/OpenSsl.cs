@@ -5,8 +5,8 @@ namespace Hotcore.Tls;
 
 /// <summary>
 /// The functions of OpenSSL 3 that hotcore calls, by their own names. Nothing outside of this folder knows that OpenSSL
-/// exists, and nothing here owns anything: handles belong to <see cref="TlsContext"/>, <see cref="TlsCertificate"/> and
-/// <see cref="TlsConnection"/>.
+/// exists, and nothing here owns anything: handles belong to <see cref="TlsContext"/>, <see cref="TlsCertificate"/>,
+/// <see cref="TlsConnection"/> and <see cref="KeyProof"/>.
 /// </summary>
 internal static unsafe partial class OpenSsl
 {
@@ -207,6 +207,30 @@ internal static unsafe partial class OpenSsl
 
     [LibraryImport(Crypto)]
     public static partial void EVP_PKEY_free(nint key);
+
+    [LibraryImport(Crypto, StringMarshalling = StringMarshalling.Utf8)]
+    public static partial int EVP_PKEY_is_a(nint key, string kind);
+
+    [LibraryImport(Crypto)]
+    public static partial nint X509_get_pubkey(nint certificate);
+
+    [LibraryImport(Crypto)]
+    public static partial nint EVP_MD_CTX_new();
+
+    [LibraryImport(Crypto)]
+    public static partial void EVP_MD_CTX_free(nint context);
+
+    [LibraryImport(Crypto)]
+    public static partial int EVP_DigestSignInit(nint context, nint keyContext, nint digest, nint engine, nint key);
+
+    [LibraryImport(Crypto)]
+    public static partial int EVP_DigestSign(nint context, byte* signature, nuint* length, byte* data, nuint dataLength);
+
+    [LibraryImport(Crypto)]
+    public static partial int EVP_DigestVerifyInit(nint context, nint keyContext, nint digest, nint engine, nint key);
+
+    [LibraryImport(Crypto)]
+    public static partial int EVP_DigestVerify(nint context, byte* signature, nuint length, byte* data, nuint dataLength);
 
     [LibraryImport(Crypto)]
     public static partial nint OPENSSL_sk_new_null();

@@ -14,7 +14,7 @@ internal sealed unsafe class TlsCertificate
     private nint _chain;
     private readonly List<nint> _intermediates = [];
 
-    /// <summary>Takes DER: the leaf first, then its issuers; the key as PKCS#8.</summary>
+    /// <summary>Takes DER: the leaf first, then its issuers; the key as PKCS#8, or as EC and RSA keys were written before that.</summary>
     /// <exception cref="CryptographicException">It is not a certificate and its key.</exception>
     public TlsCertificate(IReadOnlyList<byte[]> chain, ReadOnlySpan<byte> key)
     {
@@ -60,12 +60,12 @@ internal sealed unsafe class TlsCertificate
         }
     }
 
-    private static nint ReadKey(ReadOnlySpan<byte> pkcs8)
+    private static nint ReadKey(ReadOnlySpan<byte> key)
     {
-        fixed (byte* start = pkcs8)
+        fixed (byte* start = key)
         {
             var position = start;
-            return Check(OpenSsl.d2i_AutoPrivateKey(null, &position, pkcs8.Length), "a key");
+            return Check(OpenSsl.d2i_AutoPrivateKey(null, &position, key.Length), "a key");
         }
     }
 

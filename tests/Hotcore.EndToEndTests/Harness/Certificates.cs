@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 
 namespace Hotcore.EndToEndTests.Harness;
@@ -14,6 +15,13 @@ public static class Certificates
         var file = Path.Combine(folder.FullName, $"{domain}.pem");
         File.WriteAllText(file, pem);
         File.SetUnixFileMode(file, ownerOnly);
+    }
+
+    /// <summary>Makes a file say that a CA issued it to hotcore, as hotcore's own do.</summary>
+    public static string MarkIssued(string pem, string directory)
+    {
+        using var leaf = X509Certificate2.CreateFromPem(pem);
+        return $"Issued to hotcore by: {directory} {leaf.GetCertHashString(HashAlgorithmName.SHA256).ToLowerInvariant()}\n{pem}";
     }
 
     /// <summary>Reads a file that must hold a certificate and the key that belongs to it.</summary>

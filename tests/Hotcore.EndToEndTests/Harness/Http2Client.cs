@@ -97,9 +97,9 @@ public sealed class Http2Client : IAsyncDisposable
 
     /// <summary>Connects over TLS, with h2 by ALPN.</summary>
     public static async Task<Http2Client> ConnectTls(
-        RunningHotcore hotcore, string serverName, Http2Options? options = null)
+        RunningHotcore hotcore, string serverName, Http2Options? options = null, TlsOptions? tls = null)
     {
-        var trusted = new TlsOptions { Root = TlsOptions.RootOf(hotcore.LocalCaFile), Alpn = ["h2"] };
+        var trusted = (tls ?? new TlsOptions { Root = TlsOptions.RootOf(hotcore.LocalCaFile) }) with { Alpn = ["h2"] };
         var raw = await RawClient.ConnectTls(hotcore.Https, serverName, trusted, Timeout.InfiniteTimeSpan);
         Assert.Equal("h2", raw.Tls!.NegotiatedApplicationProtocol.ToString());
         var client = Over(raw, options);

@@ -1,3 +1,4 @@
+using Hotcore.Certificates.Acme;
 using Hotcore.Mappings;
 using Hotcore.Tls;
 using Xunit;
@@ -18,7 +19,7 @@ public sealed class CertificateSelectorTests
         var certificate = new TestAuthority().Make(Domain, DateTimeOffset.UtcNow, TimeSpan.FromDays(9));
         _selector.Origin = new Origin(() =>
         {
-            _selector.Publish(Domain, certificate.ChainDer, certificate.KeyPkcs8);
+            _selector.Publish(Domain, certificate.ChainDer, certificate.KeyDer);
             return false;
         });
 
@@ -33,6 +34,28 @@ public sealed class CertificateSelectorTests
         _selector.Origin = new Origin(() => mayCome);
 
         Assert.Equal(answer, _selector.Choose("a.example.com"u8, isChallenge: false).Answer.ToString());
+    }
+
+    [Fact]
+    public void While_another_attempt_asks_for_an_HTTP_answer_a_name_without_a_certificate_has_one_for_the_way_to_it()
+    {
+        var challenges = new TlsChallenges();
+        var boards = new ChallengeBoards(new HttpChallenges(), challenges, TimeProvider.System);
+        var mayCome = true;
+        var selector = new CertificateSelector(challenges, _ => { }) { Origin = new Origin(() => mayCome) };
+
+        boards.Put(Domain, ChallengeKind.Http, "token", "token.key");
+        Assert.Equal(ServerNameAnswer.Wait, selector.Choose("a.example.com"u8, isChallenge: false).Answer);
+        mayCome = false;
+        Assert.Equal(ServerNameAnswer.Certificate, selector.Choose("A.example.com"u8, isChallenge: false).Answer);
+        Assert.Equal(ServerNameAnswer.Unknown, selector.Choose("b.example.com"u8, isChallenge: false).Answer);
+        Assert.Equal(ServerNameAnswer.Unknown, selector.Choose("a.example.com"u8, isChallenge: true).Answer);
+        boards.Remove(Domain, ChallengeKind.Http, "token");
+        Assert.Equal(ServerNameAnswer.Unknown, selector.Choose("a.example.com"u8, isChallenge: false).Answer);
+
+        boards.Put(Domain, ChallengeKind.Tls, "token", "token.key");
+        Assert.Equal(ServerNameAnswer.Unknown, selector.Choose("a.example.com"u8, isChallenge: false).Answer);
+        Assert.Equal(ServerNameAnswer.Certificate, selector.Choose("a.example.com"u8, isChallenge: true).Answer);
     }
 
     private sealed class Origin(Func<bool> mayCome) : ICertificateOrigin

@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using System.Text;
 using Hotcore.Mappings;
+using Hotcore.Tls;
 using Xunit;
 
 namespace Hotcore.Certificates;
@@ -59,7 +60,9 @@ public sealed class CertificateStoreTests : IDisposable
     [InlineData("swapped", "its key does not belong to its certificate")]
     [InlineData("other", "its certificate is not for a.example.com")]
     [InlineData("two keys", "more than one key")]
-    [InlineData("encrypted", "use EC or RSA, unencrypted")]
+    [InlineData("encrypted", "its key is encrypted; store it without a passphrase")]
+    [InlineData("encrypted as before", "its key is encrypted; store it without a passphrase")]
+    [InlineData("no key for servers", "its key is not one that hotcore reads; use EC, RSA or Ed25519")]
     [InlineData("huge", "larger than")]
     public void A_file_that_cannot_be_used_is_set_aside_and_the_others_are_left_alone(string damage, string words)
     {
@@ -119,6 +122,19 @@ public sealed class CertificateStoreTests : IDisposable
         Assert.Equal(["two." + tail], _store.Load(two)!.Names);
     }
 
+    [Theory]
+    [InlineData("certificate_authority")]
+    [InlineData("account_0123456789abcdef")]
+    public void No_domain_has_the_files_that_are_hotcores_own(string name)
+    {
+        var domain = RunningRenewal.Name(name);
+        _store.Save(Make(domain));
+        new RenewalRecords(Certificates, _log.Write).Save(domain, new RenewalRecord { Failures = 1 });
+        Assert.Equal([name + "~.json", name + "~.pem"], Directory.GetFiles(Certificates).Select(Path.GetFileName).Order());
+        Assert.NotNull(_store.Load(domain));
+        Assert.Equal("my_app.com", CertificateStore.StemOf(RunningRenewal.Name("my_app.com")));
+    }
+
     [Fact]
     public void A_mutated_file_is_loaded_right_or_refused_and_never_more()
     {
@@ -135,8 +151,7 @@ public sealed class CertificateStoreTests : IDisposable
                 // What its issuer signed is as it was; without the issuer beside it, nobody can tell.
                 if (read.ChainDer.Count > 1 && IssuerOf(read.ChainDer[0]) == SubjectOf(read.ChainDer[1]))
                     Assert.Equal(leaf, read.ChainDer[0]);
-                using var key = ECDsa.Create();
-                key.ImportPkcs8PrivateKey(read.KeyPkcs8, out _);
+                Assert.Null(KeyProof.FindFault(read.ChainDer[0], read.KeyDer));
             });
     }
 
@@ -175,6 +190,11 @@ public sealed class CertificateStoreTests : IDisposable
             "two keys" => Encoding.ASCII.GetBytes(text + other[otherKey..]),
             "encrypted" => Encoding.ASCII.GetBytes(
                 text[..key] + locked.ExportEncryptedPkcs8PrivateKeyPem("x", password)),
+            "encrypted as before" => Encoding.ASCII.GetBytes(text[..key]
+                + "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-256-CBC,00\n\nAAAA\n-----END RSA PRIVATE KEY-----\n"),
+            // X25519 agrees on secrets, and signs nothing (RFC 8410 3).
+            "no key for servers" => Encoding.ASCII.GetBytes(text[..key] + PemEncoding.WriteString(
+                "PRIVATE KEY", [.. Convert.FromHexString("302e020100300506032b656e04220420"), .. new byte[32]])),
             _ => [.. whole, .. new byte[1024 * 1024]],
         };
     }

@@ -5,6 +5,7 @@ using System.Security.Authentication;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using System.Text;
+using Hotcore.Certificates.Acme;
 
 namespace Hotcore.Certificates;
 
@@ -81,7 +82,7 @@ internal sealed class ChallengeServers : IDisposable
 
     private static ValueTask<SslServerAuthenticationOptions> Select(SslClientHelloInfo hello, TlsChallenges challenges)
     {
-        if (!challenges.TryFind(Encoding.ASCII.GetBytes(hello.ServerName), out var challenge))
+        if (!challenges.TryFind(Encoding.ASCII.GetBytes(hello.ServerName), ChallengeKind.Tls, out var challenge))
             throw new IOException($"no challenge for {hello.ServerName}");
         var certificate = PemEncoding.WriteString("CERTIFICATE", challenge.CertificateDer);
         var key = PemEncoding.WriteString("PRIVATE KEY", challenge.KeyPkcs8);

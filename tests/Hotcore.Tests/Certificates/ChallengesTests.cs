@@ -1,6 +1,7 @@
 using System.Formats.Asn1;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
+using Hotcore.Certificates.Acme;
 using Hotcore.Mappings;
 using Xunit;
 
@@ -32,21 +33,21 @@ public sealed class ChallengesTests
         var http = new HttpChallenges();
         var tls = new TlsChallenges();
         for (var i = 0; i < 10; i++) http.Put($"token{i}", "key");
-        tls.Put(ChallengeCertificate.Create(Domain, "token.key", Now));
+        tls.Put(ChallengeCertificate.Create(Domain, ChallengeKind.Tls, "token.key", Now));
         var isFound = Look();
         var before = GC.GetAllocatedBytesForCurrentThread();
         for (var i = 0; i < 1000; i++) isFound &= Look();
         Assert.Equal(before, GC.GetAllocatedBytesForCurrentThread());
         Assert.True(isFound);
 
-        bool Look() => http.TryFind("token9"u8, out _) && tls.TryFind("A.Example.COM"u8, out _)
-            && !http.TryFind("token"u8, out _) && !tls.TryFind("b.example.com"u8, out _);
+        bool Look() => http.TryFind("token9"u8, out _) && tls.TryFind("A.Example.COM"u8, ChallengeKind.Tls, out _)
+            && !http.TryFind("token"u8, out _) && !tls.TryFind("b.example.com"u8, ChallengeKind.Tls, out _);
     }
 
     [Fact]
     public void A_challenge_certificate_is_that_of_rfc_8737()
     {
-        var made = ChallengeCertificate.Create(Domain, "token.thumbprint", Now);
+        var made = ChallengeCertificate.Create(Domain, ChallengeKind.Tls, "token.thumbprint", Now);
         using var certificate = X509CertificateLoader.LoadCertificate(made.CertificateDer);
         var identifier = Assert.Single(certificate.Extensions, one => one.Oid!.Value == "1.3.6.1.5.5.7.1.31");
         Assert.True(identifier.Critical);
@@ -67,8 +68,8 @@ public sealed class ChallengesTests
         var challenges = new TlsChallenges();
         var counts = new List<int>();
         challenges.Changed = () => counts.Add(challenges.All.Count);
-        challenges.Put(ChallengeCertificate.Create(Domain, "one.key", Now));
-        challenges.Put(ChallengeCertificate.Create(Domain, "two.key", Now));
+        challenges.Put(ChallengeCertificate.Create(Domain, ChallengeKind.Tls, "one.key", Now));
+        challenges.Put(ChallengeCertificate.Create(Domain, ChallengeKind.Tls, "two.key", Now));
         challenges.Remove(Domain);
         Assert.Equal([1, 1, 0], counts);
     }

@@ -61,7 +61,7 @@ public sealed class PebbleTests : IDisposable
         running.Renewal.Begin();
         running.Renewal.Ensure(Fifty[0]);
         await second.Task;
-        Assert.Equal(2, running.Published[Fifty[0]].DistinctBy(made => Convert.ToHexString(made.KeyPkcs8)).Count());
+        Assert.Equal(2, running.Published[Fifty[0]].DistinctBy(made => Convert.ToHexString(made.KeyDer)).Count());
     }
 
     [Fact]

@@ -42,6 +42,8 @@ public sealed class PublicNamesTests : IDisposable
     [InlineData("nas.home")]
     [InlineData("wiki.corp")]
     [InlineData("APP.Internal.")]
+    [InlineData("my_app.a.com")]
+    [InlineData("a.my_app.com")]
     public void Names_of_private_and_special_use_are_not_public(string name) =>
         Assert.False(PublicNames.Include(RunningRenewal.Name(name)));
 
@@ -75,6 +77,19 @@ public sealed class PublicNamesTests : IDisposable
         AssertNone(again);
         Assert.Empty(_ca.Requests);
         Assert.Equal(2, _log.All.Count(line => line.Contains("none is asked for", StringComparison.Ordinal)));
+    }
+
+    [Fact]
+    public async Task Status_says_that_it_is_the_underscore_for_which_there_is_no_certificate()
+    {
+        var domain = RunningRenewal.Name("my_app.a.com");
+        await using var running = Run(isPublic: true);
+        running.Renewal.Ensure(domain);
+        await running.Renewal.WhenSettled(domain);
+        Assert.StartsWith(
+            "no public CA certifies my_app.a.com, which has an underscore: use a name without one, put a certificate of your own",
+            running.Renewal.StateOf(domain).Failure, StringComparison.Ordinal);
+        Assert.Empty(_ca.Requests);
     }
 
     [Fact]
@@ -115,7 +130,7 @@ public sealed class PublicNamesTests : IDisposable
         await File.WriteAllBytesAsync(running.Store.PathOf(Private), placed.Pem);
         await RenewalScheduleTests.StartAsync(running);
         Assert.Equal(
-            new CertificateState(CertificateCondition.Valid, placed.NotAfter), running.Renewal.StateOf(Private));
+            new CertificateState(CertificateCondition.Valid, placed.NotAfter, IsOwners: true), running.Renewal.StateOf(Private));
 
         _clock.Advance(TimeSpan.FromDays(80));
         await running.DecideAsync();

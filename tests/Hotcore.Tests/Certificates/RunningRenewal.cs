@@ -24,7 +24,7 @@ internal sealed class RunningRenewal : IAsyncDisposable
         var boards = new ChallengeBoards(http, tls, clock, (_, _, _) => Task.FromResult<string?>(null));
         _client = new AcmeClient(settings, folder, boards, clock, log.Write);
         var authority = new CertificateAuthority(
-            issue ?? _client.IssueAsync, _client.FetchWindowAsync, settings.IsPublic, records, clock, log.Write);
+            settings.Directory, issue ?? _client.IssueAsync, _client.FetchWindowAsync, settings.IsPublic, records, clock, log.Write);
         var parts = new RenewalParts(Store, records, authority, Publish, clock, log.Write);
         var mappings = (mapped ?? []).Select(domain => new Mapping(domain, 80, clock.GetUtcNow()));
         var snapshot = MappingSnapshot.Create([.. mappings]);

@@ -21,4 +21,15 @@ public sealed class DomainStatusTests
         Assert.Equal("", domain.Certificate);
         Assert.False(domain.NeedsAttention);
     }
+
+    [Theory]
+    [InlineData("", false)]
+    [InlineData(" because it is your own and ends at 2027-11-22T08:00:00Z", true)]
+    public void A_certificate_of_the_owners_own_needs_attention_where_the_next_is_wanted(string because, bool needsAttention)
+    {
+        var domain = DomainStatus.Parse(
+            "a.com 8080 upstream up certificate valid until 2096-11-22T08:00:00Z from owner made 2026-11-22T08:00:00Z" + because);
+        Assert.Equal("  your own certificate valid until 2096-11-22 08:00:00Z", domain.Certificate);
+        Assert.Equal(needsAttention, domain.NeedsAttention);
+    }
 }

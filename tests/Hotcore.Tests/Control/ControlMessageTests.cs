@@ -9,6 +9,7 @@ public class ControlMessageTests
     [InlineData("add a.com 8080", "Add a.com 8080")]
     [InlineData("  add \t A.com.\t8080 \r\n", "Add a.com 8080")]
     [InlineData("remove a.com\n", "Remove a.com 0")]
+    [InlineData("renew A.com.", "Renew a.com 0")]
     [InlineData("list", "List  0")]
     [InlineData("list after a.com", "List a.com 0")]
     [InlineData("status", "Status  0")]
@@ -38,6 +39,9 @@ public class ControlMessageTests
     [InlineData("add a.com 99999999999999999999", "use a number from 1 to 65535")]
     [InlineData("add https://a.com/ 80", "use: a.com")]
     [InlineData("remove", "use: remove <domain>")]
+    [InlineData("renew", "use: renew <domain>")]
+    [InlineData("renew a.com 80", "use: renew <domain>")]
+    [InlineData("renew xn--zz.com", "'xn--zz' stands for no international name")]
     [InlineData("list before a.com", "use: list, or: list after <domain>")]
     [InlineData("status domains after", "use: status, or")]
     [InlineData("check check", "use: check, and nothing after it")]
@@ -75,7 +79,7 @@ public class ControlMessageTests
         Cases.Check(random => Cases.Noise(random, 1100), CheckDatagram);
 
     internal static string PickMessage(Random random) => Cases.Pick(
-        random, "add a.com 8080", "remove bücher.de", "list after a.com", "status domains after a.com\r\n",
+        random, "add a.com 8080", "remove bücher.de", "renew a.com", "list after a.com", "status domains after a.com\r\n",
         "status", "check", "version\n");
 
     private static void CheckDatagram(byte[] datagram)

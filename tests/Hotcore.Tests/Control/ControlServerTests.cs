@@ -45,6 +45,53 @@ public class ControlServerTests
     }
 
     [Fact]
+    public async Task A_wish_for_a_new_certificate_is_handed_on_and_answered_with_what_becomes_of_it()
+    {
+        await using var control = new RunningControl();
+        control.Ask("add a.com 8080");
+        var asked = new List<DomainName>();
+        control.Renew = domain =>
+        {
+            asked.Add(domain);
+            return asked.Count == 1 ? null : asked.Count == 2 ? "not so soon" : throw new InvalidOperationException("broken");
+        };
+
+        Assert.Equal("error b.com is not mapped; use: add b.com <port>", control.Ask("renew b.com"));
+        Assert.Empty(asked);
+        Assert.Equal("ok a.com", control.Ask("renew A.com"));
+        Assert.Equal("error not so soon", control.Ask("renew a.com"));
+        Assert.StartsWith("error hotcore failed on this message", control.Ask("renew a.com"), StringComparison.Ordinal);
+        Assert.Equal("a.com", Assert.Single(asked.Distinct()).ToString());
+        Assert.Single(control.Log.All, line => line == $"renew a.com, by {Environment.UserName}");
+    }
+
+    /// <summary>Whoever hands over pauses first: what was promised by then is on disk.</summary>
+    [Fact]
+    public async Task A_pause_waits_for_a_wish_that_is_being_written_down()
+    {
+        await using var control = new RunningControl();
+        control.Ask("add a.com 8080");
+        using var asking = new ManualResetEventSlim();
+        using var mayEnd = new ManualResetEventSlim();
+        control.Renew = _ =>
+        {
+            asking.Set();
+            mayEnd.Wait(RunningLoop.Limit);
+            return null;
+        };
+        using var client = control.Connect();
+        client.Send("renew a.com"u8);
+        Assert.True(asking.Wait(RunningLoop.Limit));
+
+        var pause = control.Server.PauseAsync();
+        Assert.NotSame(pause, await Task.WhenAny(pause, Task.Delay(100)));
+        mayEnd.Set();
+        await pause;
+        Assert.Equal("ok a.com", RunningControl.Receive(client));
+        control.Server.Resume();
+    }
+
+    [Fact]
     public async Task Mappings_are_added_listed_replaced_and_removed()
     {
         await using var control = new RunningControl();

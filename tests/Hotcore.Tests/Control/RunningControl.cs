@@ -26,10 +26,14 @@ internal sealed class RunningControl : IAsyncDisposable
             status,
             "1.2.3",
             port => port == ownPort,
+            domain => Renew(domain),
             TimeProvider.System,
             Log.Write,
             answerPatience);
     }
+
+    /// <summary>What becomes of a wish for a new certificate: null, or why not.</summary>
+    public Func<DomainName, string?> Renew { get; set; } = _ => null;
 
     public LogLines Log { get; } = new();
 

@@ -45,6 +45,15 @@ public sealed class PortHolderTests
         Assert.Equal([new PortHolder(80, "a program that cannot be told", null, null)], PortHolder.Find(machine.Root, 80, 443));
     }
 
+    [Fact]
+    public void Whoever_receives_at_a_UDP_port_is_found_and_TCP_is_another_matter()
+    {
+        using var receiver = new UdpClient(new IPEndPoint(IPAddress.Loopback, 0));
+        var port = ((IPEndPoint)receiver.Client.LocalEndPoint!).Port;
+        Assert.Equal(Environment.ProcessId, PortHolder.FindHolder(new MachineRoot("/"), isUdp: true, port)?.ProcessId);
+        Assert.Null(PortHolder.FindHolder(new MachineRoot("/"), isUdp: false, port));
+    }
+
     [Theory]
     [InlineData("nginx", 12, "nginx.service", "port 80 is taken by nginx (process 12); stop it: sudo systemctl disable --now nginx")]
     [InlineData("node", 12, null, "port 80 is taken by node (process 12); stop it: sudo kill 12")]

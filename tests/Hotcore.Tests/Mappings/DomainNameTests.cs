@@ -17,6 +17,12 @@ public class DomainNameTests
     [InlineData("BÜCHER.de", "xn--bcher-kva.de")]
     [InlineData("日本。jp", "xn--wgv71a.jp")]
     [InlineData("xn--bcher-kva.de", "xn--bcher-kva.de")]
+    [InlineData("XN--BCHER-KVA.de", "xn--bcher-kva.de")]
+    [InlineData("xn--e1afmkfd.xn--p1ai", "xn--e1afmkfd.xn--p1ai")]
+    [InlineData("xn--ls8h.la", "xn--ls8h.la")]
+    [InlineData("my_app.localhost", "my_app.localhost")]
+    [InlineData("My_App_1.a.com", "my_app_1.a.com")]
+    [InlineData("_my_app_.localhost", "_my_app_.localhost")]
     public void A_name_is_normalized(string typed, string expected)
     {
         Assert.True(DomainName.TryParse(typed, out var domain, out var error), error);
@@ -38,7 +44,14 @@ public class DomainNameTests
     [InlineData("1.2.3.400", "IP address")]
     [InlineData("a.0x7f", "IP address")]
     [InlineData("*.a.com", "wildcard")]
-    [InlineData("my_app.com", "hyphens")]
+    [InlineData("a_b:80", "use: a_b")]
+    [InlineData("xn--.com", "hyphen")]
+    [InlineData("xn--a.com", "'xn--a' stands for no international name")]
+    [InlineData("xn--bcher-2pa.de", "stands for no international name")]
+    [InlineData("xn--abc.com", "stands for no international name")]
+    [InlineData("xn--zz.com", "'xn--zz' stands for no international name")]
+    [InlineData("a.xn--99999999999.com", "stands for no international name")]
+    [InlineData("xn--bcher-kv_.de", "stands for no international name")]
     [InlineData("", "for example: a.com")]
     [InlineData(".", "empty")]
     [InlineData("a..com", "dots")]
@@ -86,7 +99,7 @@ public class DomainNameTests
     private static string GenerateName(Random random)
     {
         var name = Cases.Pick(
-            random, "https://a.com/", "bücher.de", "xn--bcher-kva.de", "a-app.example.com", "日本。jp", "1.2.3.4");
+            random, "https://a.com/", "bücher.de", "xn--bcher-kva.de", "my_app.com", "a-app.example.com", "日本。jp", "1.2.3.4");
         return Encoding.UTF8.GetString(Cases.Mutate(random, Encoding.UTF8.GetBytes(name)));
     }
 
@@ -100,7 +113,7 @@ public class DomainNameTests
         var name = domain.ToString();
         Assert.InRange(name.Length, 1, DomainName.MaxLength);
         Assert.All(
-            name, character => Assert.Contains(character, "abcdefghijklmnopqrstuvwxyz0123456789-."));
+            name, character => Assert.Contains(character, "abcdefghijklmnopqrstuvwxyz0123456789-_."));
         Assert.True(DomainName.TryParse(name.ToUpperInvariant() + ".", out var again, out _));
         Assert.Equal(domain, again);
     }

@@ -288,7 +288,7 @@ public sealed class TunnelTests : IDisposable
     {
         Assert.True(DomainName.TryParse("a.com", out var domain, out _));
         var made = new TestAuthority().Make(domain, DateTimeOffset.UtcNow.AddDays(-1), TimeSpan.FromDays(9));
-        var certificate = new TlsCertificate(made.ChainDer, made.KeyPkcs8);
+        var certificate = new TlsCertificate(made.ChainDer, made.KeyDer);
         return new TlsContext((_, _) => ServerNameChoice.Of(certificate), (_, _) => { }, TimeProvider.System);
     }
 

@@ -73,7 +73,7 @@ public sealed class TlsConnectionTests : IDisposable
     {
         Assert.True(DomainName.TryParse("a.com", out var domain, out _));
         var made = new TestAuthority().Make(domain, DateTimeOffset.UtcNow.AddDays(-1), TimeSpan.FromDays(9));
-        var certificate = new TlsCertificate(made.ChainDer, made.KeyPkcs8);
+        var certificate = new TlsCertificate(made.ChainDer, made.KeyDer);
         var context = new TlsContext((_, _) => ServerNameChoice.Of(certificate), (_, _) => { }, TimeProvider.System);
         var (connection, peer) = Connect(context);
         var handshake = _loop.Start(() => connection.HandshakeAsync(60_000, 60_000));

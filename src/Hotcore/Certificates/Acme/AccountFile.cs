@@ -19,7 +19,7 @@ internal sealed class AccountFile
         _clock = clock;
         _log = log;
         var hash = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(directory.AbsoluteUri)));
-        // No domain has an underscore, so that no certificate has this name.
+        // No certificate has this name: CertificateStore.StemOf.
         Path = System.IO.Path.Combine(folder, $"account_{hash[..16]}.pem");
     }
 
