@@ -44,7 +44,7 @@ internal sealed class DomainStatus
     public bool NeedsAttention =>
         !IsUp || _certificate == "failed" || (_certificate == "valid" && (EndsSoon || (IsOwners && Reason is not null)));
 
-    private bool IsOwners => _times.GetValueOrDefault("from") == "owner";
+    private bool IsOwners => _facts.GetValueOrDefault("from") == "owner";
 
     private bool EndsSoon =>
         DateTimeOffset.TryParse(_facts.GetValueOrDefault("until"), CultureInfo.InvariantCulture, out var end)

@@ -1,6 +1,7 @@
 using Hotcore.Http;
 using Hotcore.Http.Http2;
 using Hotcore.Loops;
+using Hotcore.Tls;
 
 namespace Hotcore.Proxying;
 
@@ -27,7 +28,7 @@ internal enum HeadResult
 /// What serves one exchange at a time: a connection to an app's port, or one stream of such a connection. Lent by the
 /// <see cref="UpstreamPool"/>; whoever took it settles it with <see cref="UpstreamPool.Return"/> or <see cref="Close"/>.
 /// </summary>
-internal abstract class Upstream(UpstreamPort port)
+internal abstract class Upstream(UpstreamPort port, Connection connection)
 {
     public UpstreamPort Port { get; } = port;
 
@@ -38,7 +39,7 @@ internal abstract class Upstream(UpstreamPort port)
     public abstract bool HasServed { get; }
 
     /// <summary>hotcore speaks TLS to the app.</summary>
-    public abstract bool IsTls { get; }
+    public bool IsTls { get; } = connection is TlsConnection;
 
     /// <summary>
     /// What was received for an exchange's request looks as if the app spoke TLS alone, so that it cannot have carried the request out.

@@ -16,6 +16,7 @@ public sealed class FieldNamesTests
         ["host"] = KnownField.Host,
         ["http2-settings"] = KnownField.Http2Settings,
         ["keep-alive"] = KnownField.KeepAlive,
+        ["location"] = KnownField.Location,
         ["proxy-connection"] = KnownField.ProxyConnection,
         ["sec-websocket-accept"] = KnownField.SecWebSocketAccept,
         ["sec-websocket-key"] = KnownField.SecWebSocketKey,

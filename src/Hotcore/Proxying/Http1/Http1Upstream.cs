@@ -1,7 +1,6 @@
 using Hotcore.Http;
 using Hotcore.Http.Http1;
 using Hotcore.Loops;
-using Hotcore.Tls;
 
 namespace Hotcore.Proxying.Http1;
 
@@ -22,7 +21,7 @@ internal sealed class Http1Upstream : Upstream
     private bool _asksForTls;
 
     public Http1Upstream(UpstreamPort port, Connection connection)
-        : base(port)
+        : base(port, connection)
     {
         Connection = connection;
         _input = new ReceiveBuffer(connection.Loop.Buffers);
@@ -47,8 +46,6 @@ internal sealed class Http1Upstream : Upstream
     public ClientConnection? Owner { get; private set; }
 
     public override bool HasServed => _hasServed;
-
-    public override bool IsTls => Connection is TlsConnection;
 
     /// <summary>When it became idle, on the loop's clock.</summary>
     public long IdleSince { get; private set; }

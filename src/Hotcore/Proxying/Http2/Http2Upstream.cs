@@ -21,19 +21,18 @@ internal sealed class Http2Upstream : Upstream, IHttp2StreamOwner
     private bool _hasFinalHead;
     private bool _isClosed;
 
-    public Http2Upstream(UpstreamPort port, Http2UpstreamConnection connection, EventLoop loop)
-        : base(port)
+    /// <summary>A stream on <paramref name="connection"/>, which goes over <paramref name="wire"/>.</summary>
+    public Http2Upstream(UpstreamPort port, Http2UpstreamConnection connection, Connection wire)
+        : base(port, wire)
     {
         _connection = connection;
-        _headReceived = new Readiness(loop);
-        Stream = new Http2Stream(loop);
+        _headReceived = new Readiness(wire.Loop);
+        Stream = new Http2Stream(wire.Loop);
     }
 
     public Http2Stream Stream { get; }
 
     public override bool HasServed => Stream.Id > 1;
-
-    public override bool IsTls => _connection.IsTls;
 
     public override BodySink RequestBody => Stream.Sink;
 

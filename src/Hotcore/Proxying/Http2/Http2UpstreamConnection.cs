@@ -1,7 +1,6 @@
 using Hotcore.Http;
 using Hotcore.Http.Http2;
 using Hotcore.Loops;
-using Hotcore.Tls;
 
 namespace Hotcore.Proxying.Http2;
 
@@ -40,8 +39,6 @@ internal sealed class Http2UpstreamConnection : IHttp2Endpoint
 
     public bool IsServer => false;
 
-    public bool IsTls => _connection is TlsConnection;
-
     public bool IsIdle => _http2.StreamCount == 0 && !_connection.IsClosed;
 
     /// <summary>When its last stream ended, on the loop's clock.</summary>
@@ -78,7 +75,7 @@ internal sealed class Http2UpstreamConnection : IHttp2Endpoint
     /// <summary>A stream for one exchange, which owns it then.</summary>
     public Http2Upstream OpenStream()
     {
-        var upstream = new Http2Upstream(_port, this, _connection.Loop);
+        var upstream = new Http2Upstream(_port, this, _connection);
         _http2.Open(upstream.Stream, _nextId, upstream);
         _http2.LastStreamId = _nextId;
         _nextId += 2;
