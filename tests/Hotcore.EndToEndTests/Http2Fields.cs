@@ -485,7 +485,6 @@ public class Http2Fields(SharedHotcore shared) : HotcoreTest(shared)
     [InlineData("128 fields", 200)]
     [InlineData("129 fields", 431)]
     [InlineData("500 fields", 431)]
-    [InlineData("500 cookies", 431)]
     public async Task A_header_section_beyond_32_KiB_or_128_fields_is_refused_with_431(string name, int status)
     {
         await using var upstream = TestUpstream.Repeating();
@@ -500,8 +499,7 @@ public class Http2Fields(SharedHotcore shared) : HotcoreTest(shared)
             // With the four that begin with a colon.
             "128 fields" => Many(124, "a"),
             "129 fields" => Many(129, "a"),
-            "500 fields" => Many(500, "a"),
-            _ => [.. Enumerable.Repeat(("cookie", "a=1"), 500)],
+            _ => Many(500, "a"),
         };
 
         await SendBlock(client, Http2Client.Head(domain, "/long", "GET", fields));

@@ -1,3 +1,5 @@
+using System.Buffers;
+
 namespace Hotcore.Http;
 
 /// <summary>One field line, as positions relative to the start of its head.</summary>
@@ -14,15 +16,19 @@ internal struct Field
 /// <summary>
 /// The field lines of a head or of a trailer section, in order, over bytes that live elsewhere (a receive buffer): every
 /// line is stored there as <c>name ":" OWS value OWS CRLF</c>. Owns nothing but the positions; reused from message to message.
+/// Room for more lines than a request may have is borrowed, until <see cref="Clear"/>.
 /// </summary>
 internal sealed class FieldSection
 {
-    /// <summary>As many as a head may have; one more is refused.</summary>
-    public const int MostFields = 128;
+    /// <summary>As many as the head of a request may have; one more is refused.</summary>
+    public const int MostInRequest = 128;
 
-    private readonly Field[] _fields = new Field[MostFields];
+    private readonly Field[] _ownFields = new Field[MostInRequest];
+    private Field[] _fields;
     private byte[] _bytes = [];
     private int _start;
+
+    public FieldSection() => _fields = _ownFields;
 
     public int Count { get; private set; }
 
@@ -31,20 +37,44 @@ internal sealed class FieldSection
     /// <summary>Says where the bytes are now; positions are relative to <paramref name="start"/>.</summary>
     public void Attach(byte[] bytes, int start) => (_bytes, _start) = (bytes, start);
 
-    public void Clear() => Count = 0;
-
-    /// <summary>Adds a line; false when there are <see cref="MostFields"/> already.</summary>
-    public bool TryAdd(in Field field)
+    public void Clear()
     {
-        if (Count == MostFields)
+        Count = 0;
+        if (_fields != _ownFields)
+            ArrayPool<Field>.Shared.Return(_fields);
+        _fields = _ownFields;
+    }
+
+    /// <summary>Adds a line; false when there are <paramref name="most"/> already.</summary>
+    public bool TryAdd(in Field field, int most)
+    {
+        if (Count >= most)
             return false;
-        _fields[Count++] = field;
+        Add(field);
         return true;
+    }
+
+    /// <summary>Adds a line, however many there are.</summary>
+    public void Add(in Field field)
+    {
+        if (Count == _fields.Length)
+            MakeRoom(Count + 1);
+        _fields[Count++] = field;
+    }
+
+    /// <summary>The last line ends <paramref name="bytes"/> later than it did, and so does its value.</summary>
+    public void ExtendLast(int bytes)
+    {
+        ref var last = ref _fields[Count - 1];
+        (last.LineEnd, last.ValueLength) = (last.LineEnd + bytes, last.ValueLength + bytes);
     }
 
     /// <summary>Becomes the same section over the same bytes.</summary>
     public void CopyFrom(FieldSection other)
     {
+        Clear();
+        if (other.Count > _fields.Length)
+            MakeRoom(other.Count);
         other.Fields.CopyTo(_fields);
         (Count, _bytes, _start) = (other.Count, other._bytes, other._start);
     }
@@ -87,5 +117,14 @@ internal sealed class FieldSection
         }
 
         return found;
+    }
+
+    private void MakeRoom(int fields)
+    {
+        var larger = ArrayPool<Field>.Shared.Rent(Math.Max(fields, 2 * _fields.Length));
+        Fields.CopyTo(larger);
+        if (_fields != _ownFields)
+            ArrayPool<Field>.Shared.Return(_fields);
+        _fields = larger;
     }
 }

@@ -155,7 +155,7 @@ internal sealed class BodyDecoder
                 return BodyEvent.End;
             }
 
-            if (!FieldLine.TryParse(section, lineStart, length, out var field) || !Trailers.TryAdd(field))
+            if (!FieldLine.TryParse(section, lineStart, length, out var field) || !Trailers.TryAdd(field, FieldSection.MostInRequest))
                 return BodyEvent.Invalid;
         }
     }

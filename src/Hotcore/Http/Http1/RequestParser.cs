@@ -85,7 +85,7 @@ internal sealed class RequestParser
             return RequestRules.Apply(head) is { } refused ? Refuse(refused) : ParseStatus.Complete;
         if (!FieldLine.TryParse(section, start, length, out var field))
             return Refuse(BadField);
-        return head.Fields.TryAdd(field) ? null : Refuse(ManyFields);
+        return head.Fields.TryAdd(field, FieldSection.MostInRequest) ? null : Refuse(ManyFields);
     }
 
     private static Refusal? ParseRequestLine(RequestHead head, ReadOnlySpan<byte> line, int start)

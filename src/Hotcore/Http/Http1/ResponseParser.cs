@@ -47,7 +47,7 @@ internal sealed class ResponseParser
     {
         if (!_hasStatusLine)
             return _hasStatusLine = ParseStatusLine(head, section.Slice(start, length), start);
-        return FieldLine.TryParse(section, start, length, out var field) && head.Fields.TryAdd(field);
+        return FieldLine.TryParse(section, start, length, out var field) && head.Fields.TryAdd(field, FieldSection.MostInRequest);
     }
 
     /// <summary>HTTP-version SP 3DIGIT [SP reason] (RFC 9112 4); the space before an absent reason may be absent too.</summary>

@@ -37,7 +37,10 @@ internal readonly record struct PseudoField(int Start, int Length)
 /// </summary>
 internal sealed class FieldBlock
 {
-    /// <summary>For all fields but the pseudo-fields, counted as RFC 9113 6.5.2 does.</summary>
+    /// <summary>
+    /// For all fields but the pseudo-fields, counted as RFC 9113 6.5.2 does; cookies that come one by one count as the one field
+    /// that they become (8.2.3).
+    /// </summary>
     public const int MostSectionBytes = 32 * 1024;
 
     /// <summary>An array of this size holds every block that is not too large, and what is made of it.</summary>
@@ -54,6 +57,8 @@ internal sealed class FieldBlock
     private bool _hasRegularFields;
     private int _sectionBytes;
     private int _decodedBytes;
+    private int _cookies;
+    private int _separateCrumbs;
 
     public PseudoField Method { get; private set; }
 
@@ -102,7 +107,6 @@ internal sealed class FieldBlock
             if (isTooLarge)
                 continue;
             Take(scratch, line, fields, ref isTooLarge);
-            Length += line.Length;
             isTooLarge |= Length > ScratchBytes / 2;
         }
 
@@ -119,7 +123,7 @@ internal sealed class FieldBlock
         _ => ErrorCode.NoError,
     };
 
-    /// <summary>Adds a line that the block did not hold, as if it had; for what HTTP/1.1 wants to see.</summary>
+    /// <summary>Adds a line that the block did not hold, as if it had, whatever the limits; for what HTTP/1.1 wants to see.</summary>
     public void AddLine(byte[] scratch, FieldSection fields, ReadOnlySpan<byte> name, ReadOnlySpan<byte> value)
     {
         var target = scratch.AsSpan(Length);
@@ -128,8 +132,7 @@ internal sealed class FieldBlock
         value.CopyTo(target[(name.Length + 2)..]);
         "\r\n"u8.CopyTo(target[(name.Length + 2 + value.Length)..]);
         var line = new HpackLine(name.Length, value.Length);
-        if (!fields.TryAdd(ToField(line, FieldNames.Identify(name))))
-            throw new InvalidOperationException("A line was added to a section that is full.");
+        fields.Add(ToField(line, FieldNames.Identify(name)));
         Length += line.Length;
     }
 
@@ -138,7 +141,7 @@ internal sealed class FieldBlock
         (Method, Scheme, Authority, Path) = (PseudoField.Absent, PseudoField.Absent, PseudoField.Absent, PseudoField.Absent);
         (Protocol, Status) = (PseudoField.Absent, PseudoField.Absent);
         (_isMalformed, _hasRegularFields, HasLongPath) = (false, false, false);
-        (_sectionBytes, _decodedBytes, Length) = (0, 0, 0);
+        (_sectionBytes, _decodedBytes, _cookies, _separateCrumbs, Length) = (0, 0, 0, 0, 0);
     }
 
     private void Take(byte[] scratch, HpackLine line, FieldSection fields, ref bool isTooLarge)
@@ -148,21 +151,60 @@ internal sealed class FieldBlock
         if (line.NameLength > 0 && name[0] == ':')
         {
             TakePseudoField(name, line);
+            Length += line.Length;
             isTooLarge |= HasLongPath;
             return;
         }
 
         _hasRegularFields = true;
-        _sectionBytes += line.NameLength + line.ValueLength + OverheadOfOne;
         if (name.IsEmpty || name.IndexOfAnyExcept(NameBytes) >= 0 || !IsValue(value))
         {
             _isMalformed = true;
+            Length += line.Length;
             return;
         }
 
         var known = FieldNames.Identify(name);
         _isMalformed |= IsOfAConnection(known, value);
-        isTooLarge |= _sectionBytes > MostSectionBytes || !fields.TryAdd(ToField(line, known));
+        if (known == KnownField.Cookie && _cookies++ > 0)
+            TakeCrumb(scratch, line, fields);
+        else
+            isTooLarge |= !TryTakeField(line, known, fields);
+        isTooLarge |= _sectionBytes > MostSectionBytes;
+    }
+
+    private bool TryTakeField(HpackLine line, KnownField known, FieldSection fields)
+    {
+        _sectionBytes += line.NameLength + line.ValueLength + OverheadOfOne;
+        if (!fields.TryAdd(ToField(line, known), FieldSection.MostInRequest + _separateCrumbs))
+            return false;
+        Length += line.Length;
+        return true;
+    }
+
+    /// <summary>
+    /// Takes one more cookie: onto the line of the one before, where that is the last line. Between others, it keeps a line of its
+    /// own for now.
+    /// </summary>
+    private void TakeCrumb(byte[] scratch, HpackLine line, FieldSection fields)
+    {
+        var separator = "; "u8;
+        _sectionBytes += separator.Length + line.ValueLength;
+        if (fields.Fields[^1].Known != KnownField.Cookie)
+        {
+            fields.Add(ToField(line, KnownField.Cookie));
+            Length += line.Length;
+            _separateCrumbs++;
+            return;
+        }
+
+        var lineEnd = "\r\n"u8;
+        var value = scratch.AsSpan(Length + line.NameLength + 2, line.ValueLength);
+        separator.CopyTo(scratch.AsSpan(Length - lineEnd.Length));
+        value.CopyTo(scratch.AsSpan(Length));
+        lineEnd.CopyTo(scratch.AsSpan(Length + value.Length));
+        fields.ExtendLast(separator.Length + value.Length);
+        Length += value.Length + lineEnd.Length;
     }
 
     /// <summary>RFC 9113 8.2.1, and no control character beside, as in HTTP/1.1.</summary>

@@ -141,8 +141,7 @@ internal static class Http2RequestRules
         var protocol = scratch.AsSpan(block.Protocol.Start, Math.Max(block.Protocol.Length, 0));
         var hasLength = head.Fields.FindSingle(KnownField.ContentLength, out _) > 0;
         refusal = Ascii.EqualsIgnoreCase(protocol, "websocket"u8) ? null : OtherProtocol;
-        if (!head.Method.SequenceEqual("CONNECT"u8) || endsStream || hasLength || !FieldLine.IsToken(protocol)
-            || head.Fields.Count + 2 > FieldSection.MostFields)
+        if (!head.Method.SequenceEqual("CONNECT"u8) || endsStream || hasLength || !FieldLine.IsToken(protocol))
             return false;
         head.Fields.RemoveAll(KnownField.SecWebSocketKey); // It proves nothing but that an app of HTTP/1.1 answered.
         head.Fields.RemoveAll(KnownField.Expect);
