@@ -199,6 +199,9 @@ public class Http2Fields(SharedHotcore shared) : HotcoreTest(shared)
         ["pseudo-fields in another order"] =
             ([(":path", "/a"), (":authority", "{host}"), (":scheme", "http"), (":method", "GET")], "GET /a", "{host}"),
         ["host beside :authority, the same"] = (With(("host", "{host}")), "GET /smuggled", "{host}"),
+        ["host beside :authority, the usual port"] = (With(("host", "{host}:80")), "GET /smuggled", "{host}"),
+        ["host beside :authority with the usual port"] =
+            ([.. Without(":authority"), (":authority", "{host}:80"), ("host", "{host}")], "GET /smuggled", "{host}:80"),
         ["host without :authority"] = ([.. Without(":authority"), ("host", "{host}")], "GET /smuggled", "{host}"),
         [":authority with a port"] =
             (Instead(":authority", (":authority", "{host}:8080")), "GET /smuggled", "{host}:8080"),

@@ -23,6 +23,9 @@ internal sealed class FieldSection
     /// <summary>As many as the head of a request may have; one more is refused.</summary>
     public const int MostInRequest = 128;
 
+    /// <summary>As many as the head of an answer may have.</summary>
+    public const int MostInAnswer = 1000;
+
     private readonly Field[] _ownFields = new Field[MostInRequest];
     private Field[] _fields;
     private byte[] _bytes = [];
@@ -92,6 +95,29 @@ internal sealed class FieldSection
         Count = kept;
     }
 
+    /// <summary>
+    /// Forgets every line of that name but the first, and of that one's value, in place, what is behind
+    /// <paramref name="valueLength"/> bytes.
+    /// </summary>
+    public void KeepFirst(KnownField known, int valueLength)
+    {
+        var (kept, hasFirst) = (0, false);
+        for (var i = 0; i < Count; i++)
+        {
+            if (_fields[i].Known == known && hasFirst)
+                continue;
+            if (_fields[i].Known == known)
+            {
+                hasFirst = true;
+                CutValue(ref _fields[i], valueLength);
+            }
+
+            _fields[kept++] = _fields[i];
+        }
+
+        Count = kept;
+    }
+
     public ReadOnlySpan<byte> Slice(int position, int length) => _bytes.AsSpan(_start + position, length);
 
     public ReadOnlySpan<byte> Name(in Field field) => Slice(field.LineStart, field.NameLength);
@@ -100,6 +126,9 @@ internal sealed class FieldSection
 
     /// <summary>The whole line, its CRLF included.</summary>
     public ReadOnlySpan<byte> Line(in Field field) => Slice(field.LineStart, field.LineEnd - field.LineStart);
+
+    /// <summary>The line without its CRLF, to be shown.</summary>
+    public ReadOnlySpan<byte> Text(in Field field) => Line(field)[..^2];
 
     /// <summary>The only line of that name: 0 when there is none, 1, or 2 when there are several.</summary>
     public int FindSingle(KnownField known, out ReadOnlySpan<byte> value)
@@ -117,6 +146,14 @@ internal sealed class FieldSection
         }
 
         return found;
+    }
+
+    private void CutValue(ref Field field, int length)
+    {
+        if (length >= field.ValueLength)
+            return;
+        "\r\n"u8.CopyTo(_bytes.AsSpan(_start + field.ValueStart + length));
+        (field.ValueLength, field.LineEnd) = (length, field.ValueStart + length + 2);
     }
 
     private void MakeRoom(int fields)

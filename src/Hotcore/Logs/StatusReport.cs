@@ -31,6 +31,12 @@ internal sealed class StatusReport
     /// <summary>What is known of certificates; set once, before the first question.</summary>
     public CertificateStatus KnownCertificates { get; set; } = CertificateStatus.None;
 
+    /// <summary>
+    /// What an app answered wrongly of late, in words without a quotation mark, or null; set once. Asked from any thread, and answers
+    /// at once.
+    /// </summary>
+    public Func<Mapping, string?> KnownFaults { get; set; } = _ => null;
+
     /// <summary>Adds an address that hotcore listens on, by its name: http, https or control.</summary>
     public void AddAddress(string name, EndPoint address)
     {
@@ -59,8 +65,8 @@ internal sealed class StatusReport
     }
 
     /// <summary>
-    /// One line: <c>a.com 8080 upstream up certificate valid until … renews … made 2026-11-22T08:00:00Z</c>. What follows
-    /// <c>because</c>, at its end, is text for people.
+    /// One line: <c>a.com 8080 upstream up certificate valid until … renews … made 2026-11-22T08:00:00Z</c>. What stands behind
+    /// <c>fault</c>, between quotation marks, and what follows <c>because</c>, at its end, is text for people.
     /// </summary>
     public string Describe(Mapping mapping) => Describe(mapping, _ports.ReadNow());
 
@@ -73,6 +79,8 @@ internal sealed class StatusReport
         var madeAt = MappingLine.FormatTime(mapping.MadeAt);
         var certificate = KnownCertificates.Describe(mapping.Domain);
         var line = $"{mapping.Domain} {mapping.Port} upstream {upstream} certificate {certificate.State} made {madeAt}";
+        if (KnownFaults(mapping) is { } fault)
+            line += $" fault \"{fault}\"";
         return certificate.Reason is null ? line : $"{line} because {certificate.Reason}";
     }
 

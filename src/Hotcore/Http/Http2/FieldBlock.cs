@@ -43,16 +43,24 @@ internal sealed class FieldBlock
     /// </summary>
     public const int MostSectionBytes = 32 * 1024;
 
+    /// <summary>What an app may send of an answer, counted so: as many fields and bytes as it may over HTTP/1.1.</summary>
+    public const int MostAnswerListBytes = ResponseParser.MostHeadBytes + FieldSection.MostInAnswer * (OverheadOfOne - OverheadOfLine);
+
     /// <summary>An array of this size holds every block that is not too large, and what is made of it.</summary>
     public const int ScratchBytes = 128 * 1024;
 
     private const int MostPathBytes = RequestParser.MostRequestLineBytes;
     private const int OverheadOfOne = 32;
+
+    // ": " and CRLF.
+    private const int OverheadOfLine = 4;
+
     private const int MostDecodedBytes = 256 * 1024;
 
     private static readonly SearchValues<byte> NameBytes =
         SearchValues.Create("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz"u8);
 
+    private bool _isOfAnswer;
     private bool _isMalformed;
     private bool _hasRegularFields;
     private int _sectionBytes;
@@ -75,6 +83,9 @@ internal sealed class FieldBlock
     /// <summary>The path alone is too long; beside <see cref="FieldBlockStatus.TooLarge"/>.</summary>
     public bool HasLongPath { get; private set; }
 
+    /// <summary>Beside <see cref="FieldBlockStatus.Malformed"/>, the first line that is at fault, without its end.</summary>
+    public Range Offender { get; private set; }
+
     /// <summary>How much of the array is used.</summary>
     public int Length { get; private set; }
 
@@ -83,11 +94,14 @@ internal sealed class FieldBlock
 
     /// <summary>
     /// Reads a whole block into <paramref name="scratch"/>, of <see cref="ScratchBytes"/>; <paramref name="fields"/> gets the
-    /// regular fields. Whatever is wrong, the block is decoded to its end, because the decoding state goes on.
+    /// regular fields. Whatever is wrong, the block is decoded to its end, because the decoding state goes on. An answer may have more
+    /// fields, and odder values, than a request.
     /// </summary>
-    public FieldBlockStatus Read(HpackDecoder hpack, ReadOnlySpan<byte> block, byte[] scratch, FieldSection fields)
+    public FieldBlockStatus Read(
+        HpackDecoder hpack, ReadOnlySpan<byte> block, byte[] scratch, FieldSection fields, bool isOfAnswer = false)
     {
         Clear();
+        _isOfAnswer = isOfAnswer;
         fields.Clear();
         fields.Attach(scratch, 0);
         hpack.Begin();
@@ -106,7 +120,10 @@ internal sealed class FieldBlock
                 return FieldBlockStatus.Bomb;
             if (isTooLarge)
                 continue;
+            var (start, wasMalformed) = (Length, _isMalformed);
             Take(scratch, line, fields, ref isTooLarge);
+            if (_isMalformed && !wasMalformed)
+                Offender = start..(start + line.Length - 2);
             isTooLarge |= Length > ScratchBytes / 2;
         }
 
@@ -170,13 +187,14 @@ internal sealed class FieldBlock
             TakeCrumb(scratch, line, fields);
         else
             isTooLarge |= !TryTakeField(line, known, fields);
-        isTooLarge |= _sectionBytes > MostSectionBytes;
+        isTooLarge |= _sectionBytes > (_isOfAnswer ? ResponseParser.MostHeadBytes : MostSectionBytes);
     }
 
     private bool TryTakeField(HpackLine line, KnownField known, FieldSection fields)
     {
-        _sectionBytes += line.NameLength + line.ValueLength + OverheadOfOne;
-        if (!fields.TryAdd(ToField(line, known), FieldSection.MostInRequest + _separateCrumbs))
+        _sectionBytes += line.NameLength + line.ValueLength + (_isOfAnswer ? OverheadOfLine : OverheadOfOne);
+        var most = _isOfAnswer ? FieldSection.MostInAnswer : FieldSection.MostInRequest;
+        if (!fields.TryAdd(ToField(line, known), most + _separateCrumbs))
             return false;
         Length += line.Length;
         return true;
@@ -207,9 +225,9 @@ internal sealed class FieldBlock
         Length += value.Length + lineEnd.Length;
     }
 
-    /// <summary>RFC 9113 8.2.1, and no control character beside, as in HTTP/1.1.</summary>
-    private static bool IsValue(ReadOnlySpan<byte> value) =>
-        FieldLine.IsValue(value)
+    /// <summary>RFC 9113 8.2.1, and in a request no control character beside, as in HTTP/1.1.</summary>
+    private bool IsValue(ReadOnlySpan<byte> value) =>
+        (_isOfAnswer ? FieldLine.IsTolerableValue(value) : FieldLine.IsValue(value))
         && (value.IsEmpty || (value[0] is not ((byte)' ' or (byte)'\t') && value[^1] is not ((byte)' ' or (byte)'\t')));
 
     /// <summary>RFC 9113 8.2.2: what belongs to a connection of HTTP/1.1 has no place here.</summary>

@@ -13,8 +13,9 @@ internal sealed class Http1Upstream : Upstream
     private readonly ReceiveBuffer _input;
     private readonly SendBuffer _output;
     private readonly ResponseParser _parser = new();
-    private readonly Http1BodySource _responseBody = new(Timeouts.SilentUpstream);
+    private readonly Http1BodySource _responseBody = new(Timeouts.SilentUpstream, isLenient: true);
     private readonly Http1BodySink _requestBody = new(Timeouts.SilentUpstream);
+    private AnswerFault? _headFault;
 
     public Http1Upstream(UpstreamPort port, Connection connection)
         : base(port)
@@ -42,6 +43,8 @@ internal sealed class Http1Upstream : Upstream
 
     public override BodySource ResponseBody => _responseBody;
 
+    public override AnswerFault? Fault => _responseBody.Fault ?? _parser.Fault ?? _headFault;
+
     private bool IsIdle => IdleNode.List is not null;
 
     public override void BeginRequest(Exchange exchange)
@@ -54,6 +57,7 @@ internal sealed class Http1Upstream : Upstream
     {
         exchange.Response.Clear();
         _parser.Reset();
+        _headFault = null;
         while (true)
         {
             var status = _input.IsEmpty
@@ -71,12 +75,16 @@ internal sealed class Http1Upstream : Upstream
             if (received > 0)
                 continue;
             var hasBegun = !_input.IsEmpty;
+            if (hasBegun && received != Connection.WouldBlock && !Connection.IsClosed)
+                _headFault = AnswerFault.OfUnfinishedHead(_input.Unread);
             _input.ReleaseIfEmpty();
             if (received != Connection.WouldBlock)
                 return hasBegun ? HeadResult.Malformed : HeadResult.Died;
             var silence = hasBegun ? Timeouts.SilentUpstream : Timeouts.None;
-            if (await Connection.Readable.WaitAsync(silence) == WaitResult.TimedOut)
-                return HeadResult.Malformed;
+            if (await Connection.Readable.WaitAsync(silence) != WaitResult.TimedOut)
+                continue;
+            _headFault = AnswerFault.OfUnfinishedHead(_input.Unread);
+            return HeadResult.Malformed;
         }
     }
 
