@@ -83,9 +83,9 @@ public class OddAnswers(SharedHotcore shared) : HotcoreTest(shared)
     }
 
     [Fact]
-    public async Task Control_characters_pass_as_they_are()
+    public async Task Control_characters_pass_as_they_are_over_HTTP_1_1_and_as_blanks_over_HTTP_2()
     {
-        const string Odd = "X-Odd: a\u0001b\u007f\u001b[0m\r\n";
+        const string Odd = "X-Odd: \u0002a\u0001b\u007f\u001b[0m\u0003 \r\n";
         await using var upstream = TestUpstream.Answering(
             _ => $"HTTP/1.1 200 O\u0001K\r\n{Odd}Content-Length: 5\r\n\r\nhello");
         var domain = await Hotcore.AddNewDomain(upstream.Port);
@@ -98,8 +98,27 @@ public class OddAnswers(SharedHotcore shared) : HotcoreTest(shared)
         Assert.StartsWith("HTTP/1.1 200 O\u0001K\r\n", received);
         Assert.Contains(Odd, received);
         Assert.EndsWith("\r\n\r\nhello", received);
-        Assert.Equal("a\u0001b\u007f\u001b[0m", (await http2.Get(domain)).Head!["x-odd"]);
+        Assert.Equal("a b  [0m", (await http2.Get(domain)).Head!["x-odd"]);
         Assert.Equal("hello", (await Curl.Over(ClientKind.Http2OverTls, Hotcore, domain, "/")).Output.Trim());
+    }
+
+    [Fact]
+    public async Task Chromium_takes_them_over_HTTP_2()
+    {
+        const string Page =
+            "<!doctype html><script>const asked = new XMLHttpRequest(); asked.open('GET', '/odd', false); asked.send();"
+            + "document.write(`<p>${asked.status} ${asked.responseText} ${asked.getResponseHeader('X-Blank')}</p>`)</script>";
+        await using var upstream = TestUpstream.Answering(request => request.Target == "/odd"
+            ? "HTTP/1.1 799 O\u0001K\r\nX-Odd: a\u0001b\u007f\r\nX-Blank : c\r\nContent-Length: 5, 5\r\n\r\nhello"
+            : $"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: {Page.Length}\r\n\r\n{Page}");
+        await Hotcore.Add("odd.localhost", upstream.Port);
+        using var browser = await Browser.Start();
+        await browser.Trust(Hotcore.LocalCaFile);
+
+        var shown = await browser.Show($"https://odd.localhost:{Hotcore.Https.Port}/");
+
+        Assert.Contains("<p>799 hello c</p>", shown.Output);
+        Assert.Contains("HTTP2_SESSION", browser.NetworkLog);
     }
 
     [Fact]
@@ -140,7 +159,7 @@ public class OddAnswers(SharedHotcore shared) : HotcoreTest(shared)
         var stream = await client.Get(domain, "/odd", ("content-type", "application/grpc"));
 
         Assert.Equal((799, "ok", "2"), (stream.Status, stream.Text, stream.Head!["content-length"]));
-        Assert.Equal("a\u0001b", stream.Head["x-0"]);
+        Assert.Equal("a b", stream.Head["x-0"]);
         Assert.Equal(900, stream.Head.Count(field => field.Name.StartsWith("x-")));
     }
 

@@ -16,7 +16,7 @@ internal sealed record AnswerFault(string Kind, string Words)
     /// <summary>What came is not what may come; <paramref name="words"/> are of the answer itself.</summary>
     public static AnswerFault Of(ReadOnlySpan<byte> words, string flaw) => new(flaw, $"answered with '{Show(words)}', {flaw}");
 
-    /// <summary>What came has a flaw that no part of it shows by itself.</summary>
+    /// <summary>What came has a flaw that no part of it shows by itself; these words say all of it, and never anything else.</summary>
     public static AnswerFault Of(string flaw) => new(flaw, flaw);
 
     /// <summary>The connection ended, or fell silent, in the middle of a head.</summary>

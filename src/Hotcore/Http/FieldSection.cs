@@ -11,6 +11,9 @@ internal struct Field
     public int ValueLength;
     public short NameLength;
     public KnownField Known;
+
+    /// <summary>The value has control characters, which HTTP/1.1 carries and clients of HTTP/2 refuse.</summary>
+    public bool HasControls;
 }
 
 /// <summary>

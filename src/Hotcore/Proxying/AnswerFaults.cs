@@ -13,7 +13,9 @@ namespace Hotcore.Proxying;
 internal sealed class AnswerFaults(TimeProvider clock, Action<string> log)
 {
     private const int MostDomains = 4096;
-    private const int MostOfOne = 8;
+
+    // More than there are flaws to tell apart, for a port or two.
+    private const int MostOfOne = 64;
 
     private static readonly TimeSpan Quiet = TimeSpan.FromMinutes(1);
     private static readonly TimeSpan Remembered = TimeSpan.FromHours(1);

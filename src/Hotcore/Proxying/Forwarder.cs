@@ -82,10 +82,9 @@ internal static class Forwarder
     {
         if (received != HeadResult.Complete)
             return null;
-        var status = exchange.Response.Status;
-        return AnswerFault.Of(status == 101
+        return AnswerFault.Of(exchange.Response.Status == 101
             ? "answered with 101 and another protocol than was asked for, if any was"
-            : $"answered with {status} where a WebSocket needs 101 or a refusal");
+            : "answered a WebSocket's handshake neither with 101 nor with a refusal");
     }
 
     /// <summary>Writes the head and, beside the rest of the exchange, sends the body.</summary>

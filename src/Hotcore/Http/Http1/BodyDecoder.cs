@@ -86,10 +86,14 @@ internal sealed class BodyDecoder(bool isLenient = false)
     }
 
     /// <summary>The connection ended, or fell silent, before the body did.</summary>
-    public void NoteBreak() => Fault ??= AnswerFault.Of(
-        _framing == BodyFraming.Length
-            ? $"broke off an answer after {_length - _remaining} of the {_length} bytes that its Content-Length says"
-            : "broke off an answer before its last chunk");
+    public void NoteBreak() => Fault ??= _framing switch
+    {
+        BodyFraming.Length => new AnswerFault(
+            "shorter than its length",
+            $"broke off an answer after {_length - _remaining} of the {_length} bytes that its Content-Length says"),
+        BodyFraming.Chunked => AnswerFault.Of("broke off an answer before its last chunk"),
+        _ => AnswerFault.Of("broke off an answer that ends with its connection"),
+    };
 
     private BodyEvent Refuse(ReadOnlySpan<byte> received, string flaw)
     {

@@ -33,6 +33,26 @@ internal static class FieldLine
     /// <summary>Whether a value, or a reason phrase, of an answer means the same to everybody (RFC 9110 5.5).</summary>
     public static bool IsTolerableValue(ReadOnlySpan<byte> bytes) => bytes.IndexOfAny(ForbiddenAnywhere) < 0;
 
+    /// <summary>The value without the control characters and blanks at its ends.</summary>
+    public static ReadOnlySpan<byte> TrimControls(ReadOnlySpan<byte> value)
+    {
+        while (!value.IsEmpty && value[0] is <= (byte)' ' or 127)
+            value = value[1..];
+        while (!value.IsEmpty && value[^1] is <= (byte)' ' or 127)
+            value = value[..^1];
+        return value;
+    }
+
+    /// <summary>Has a blank stand for each control character (RFC 9110 5.5).</summary>
+    public static void BlankControls(Span<byte> value)
+    {
+        for (var at = value.IndexOfAny(ForbiddenInValue); at >= 0; at = value.IndexOfAny(ForbiddenInValue))
+        {
+            value[at] = (byte)' ';
+            value = value[(at + 1)..];
+        }
+    }
+
     /// <summary>Parses the line at <paramref name="start"/> of <paramref name="section"/>, its CRLF excluded.</summary>
     public static bool TryParse(ReadOnlySpan<byte> section, int start, int length, out Field field)
     {
@@ -54,7 +74,10 @@ internal static class FieldLine
         field = default;
         var line = section.Slice(start, length);
         var colon = line.IndexOf((byte)':');
-        if (colon is <= 0 or > short.MaxValue || !IsTolerableValue(line[(colon + 1)..]))
+        if (colon is <= 0 or > short.MaxValue)
+            return false;
+        var hasControls = !IsValue(line[(colon + 1)..]);
+        if (hasControls && !IsTolerableValue(line[(colon + 1)..]))
             return false;
         var name = line[..colon].TrimEnd(" \t"u8);
         if (!IsToken(name))
@@ -62,6 +85,7 @@ internal static class FieldLine
         if (name.Length < colon)
             name.CopyTo(line[(colon - name.Length)..]);
         field = Make(line, start, colon, name.Length);
+        field.HasControls = hasControls;
         return true;
     }
 

@@ -183,18 +183,20 @@ internal sealed class FieldBlock
 
         var known = FieldNames.Identify(name);
         _isMalformed |= IsOfAConnection(known, value);
-        if (known == KnownField.Cookie && _cookies++ > 0)
+        if (known == KnownField.Cookie && !_isOfAnswer && _cookies++ > 0)
             TakeCrumb(scratch, line, fields);
         else
-            isTooLarge |= !TryTakeField(line, known, fields);
+            isTooLarge |= !TryTakeField(line, known, hasControls: _isOfAnswer && !FieldLine.IsValue(value), fields);
         isTooLarge |= _sectionBytes > (_isOfAnswer ? ResponseParser.MostHeadBytes : MostSectionBytes);
     }
 
-    private bool TryTakeField(HpackLine line, KnownField known, FieldSection fields)
+    private bool TryTakeField(HpackLine line, KnownField known, bool hasControls, FieldSection fields)
     {
         _sectionBytes += line.NameLength + line.ValueLength + (_isOfAnswer ? OverheadOfLine : OverheadOfOne);
         var most = _isOfAnswer ? FieldSection.MostInAnswer : FieldSection.MostInRequest;
-        if (!fields.TryAdd(ToField(line, known), most + _separateCrumbs))
+        var field = ToField(line, known);
+        field.HasControls = hasControls;
+        if (!fields.TryAdd(field, most + _separateCrumbs))
             return false;
         Length += line.Length;
         return true;

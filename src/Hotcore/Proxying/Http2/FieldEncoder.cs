@@ -1,4 +1,5 @@
 using Hotcore.Http;
+using Hotcore.Http.Http1;
 using Hotcore.Http.Http2;
 using Hotcore.Loops;
 
@@ -104,8 +105,18 @@ internal static class FieldEncoder
         return Write(scratch, position, ":path"u8, path);
     }
 
-    private static int Write(byte[] scratch, int position, FieldSection section, in Field field) =>
-        Write(scratch, position, section.Name(field), section.Value(field));
+    private static int Write(byte[] scratch, int position, FieldSection section, in Field field) => field.HasControls
+        ? WriteWithoutControls(scratch, position, section, field)
+        : Write(scratch, position, section.Name(field), section.Value(field));
+
+    /// <summary>Chromium and nghttp2 take a control character in a value for an error of the whole stream.</summary>
+    private static int WriteWithoutControls(byte[] scratch, int position, FieldSection section, in Field field)
+    {
+        var value = FieldLine.TrimControls(section.Value(field));
+        var length = Write(scratch, position, section.Name(field), value);
+        FieldLine.BlankControls(scratch.AsSpan(position + length - value.Length, value.Length));
+        return length;
+    }
 
     private static int Write(byte[] scratch, int position, ReadOnlySpan<byte> name, ReadOnlySpan<byte> value) =>
         HpackEncoder.WriteField(scratch.AsSpan(position), name, value);
