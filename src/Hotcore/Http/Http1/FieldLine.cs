@@ -79,12 +79,15 @@ internal static class FieldLine
         var hasControls = !IsValue(line[(colon + 1)..]);
         if (hasControls && !IsTolerableValue(line[(colon + 1)..]))
             return false;
-        var name = line[..colon].TrimEnd(" \t"u8);
+        var nameLength = colon;
+        while (nameLength > 0 && IsBlank(line[nameLength - 1]))
+            nameLength--;
+        var name = line[..nameLength];
         if (!IsToken(name))
             return false;
-        if (name.Length < colon)
-            name.CopyTo(line[(colon - name.Length)..]);
-        field = Make(line, start, colon, name.Length);
+        if (nameLength < colon)
+            name.CopyTo(line[(colon - nameLength)..]);
+        field = Make(line, start, colon, nameLength);
         field.HasControls = hasControls;
         return true;
     }
