@@ -233,6 +233,7 @@ internal sealed class Daemon : IAsyncDisposable
         var upgrade = new HttpsUpgrade(_https is { Redirects: true } ? _https.Selector : null);
         _proxy = new Proxy(new Router(_mappings!, _https?.Challenges, upgrade), Environment.ProcessorCount, _log!.Write);
         _status!.SpeaksHttps = _proxy.Ports.SpeakTls;
+        _status!.KnownFaults = _proxy.Faults.Describe;
         IReadOnlyList<IPEndPoint> https = [];
         if (_https is not null)
         {

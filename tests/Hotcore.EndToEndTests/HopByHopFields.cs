@@ -40,6 +40,21 @@ public class HopByHopFields(SharedHotcore shared) : HotcoreTest(shared)
     }
 
     [Fact]
+    public async Task An_app_that_wants_another_protocol_says_which_over_HTTP_1_1_alone()
+    {
+        await using var upstream = TestUpstream.Answering(_ =>
+            "HTTP/1.1 426 Upgrade Required\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nContent-Length: 0\r\n\r\n");
+        var domain = await Hotcore.AddNewDomain(upstream.Port);
+        await using var client = await Http2Client.Connect(Hotcore.Http);
+
+        var response = await Hotcore.Get(domain);
+        var answer = await client.Get(domain);
+
+        Assert.Equal((426, "websocket", "Upgrade"), (response.Status, response.Fields["Upgrade"], response.Fields["Connection"]));
+        Assert.Equal((426, false), (answer.Status, answer.Head!.Has("upgrade")));
+    }
+
+    [Fact]
     public async Task An_upstream_that_closes_does_not_close_the_client()
     {
         await using var upstream = TestUpstream.Serving(async connection =>

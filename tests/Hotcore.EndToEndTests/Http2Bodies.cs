@@ -14,8 +14,6 @@ public class Http2Bodies(SharedHotcore shared) : HotcoreTest(shared)
         ["no HTTP at all"] = "hello\r\n\r\n",
         ["half a head"] = "HTTP/1.1 200 OK\r\nContent-Le",
         ["two lengths"] = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello",
-        ["a length and chunks"] =
-            "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
         ["a bare CR in a value"] = "HTTP/1.1 200 OK\r\nX-Field: a\rb\r\nContent-Length: 5\r\n\r\nhello",
         ["a NUL in a value"] = "HTTP/1.1 200 OK\r\nX-Field: a\0b\r\nContent-Length: 5\r\n\r\nhello",
         ["a folded line"] = "HTTP/1.1 200 OK\r\nX-Field: a\r\n b\r\nContent-Length: 5\r\n\r\nhello",
@@ -66,6 +64,61 @@ public class Http2Bodies(SharedHotcore shared) : HotcoreTest(shared)
 
         Assert.Equal("POST /a hello world", stream.Text);
         Assert.Equal(Harness.Framing.Chunked, Assert.Single(upstream.Requests).Framing);
+    }
+
+    [Theory]
+    [InlineData("POST", "0")]
+    [InlineData("PUT", "0")]
+    [InlineData("PATCH", "0")]
+    [InlineData("GET", null)]
+    [InlineData("DELETE", null)]
+    public async Task A_request_that_ends_with_its_head_or_with_an_empty_frame_behind_it_has_no_body(string method, string? length)
+    {
+        await using var upstream = TestUpstream.Repeating();
+        var domain = await Hotcore.AddNewDomain(upstream.Port);
+        await using var client = await Http2Client.Connect(Hotcore.Http);
+
+        await client.Send(Headers(1, Http2Client.Head(domain, "/with-its-head", method)));
+        await client.Send(Headers(3, Http2Client.Head(domain, "/behind", method), endStream: false), Data(3, "", true));
+        var block = Http2Client.Head(domain, "/in-pieces", method);
+        await client.Send(
+            Headers(5, block[..5], endStream: false, endHeaders: false), Continuation(5, block[5..]), Data(5, "", true));
+
+        foreach (var id in (uint[])[1, 3, 5])
+            await client.ReadAnswerOf(id);
+        Assert.Equal(3, upstream.Requests.Count);
+        Assert.All(upstream.Requests, request => Assert.Equal(length, request.Fields["Content-Length"]));
+        Assert.All(upstream.Requests, request => Assert.False(request.Fields.Has("Transfer-Encoding")));
+    }
+
+    [Theory]
+    [InlineData("another stream's frame")]
+    [InlineData("a frame with content")]
+    [InlineData("a frame that does not end it")]
+    [InlineData("a frame that is padded")]
+    public async Task A_request_is_not_ended_by(string what)
+    {
+        await using var upstream = TestUpstream.Repeating();
+        var domain = await Hotcore.AddNewDomain(upstream.Port);
+        await using var client = await Http2Client.Connect(Hotcore.Http);
+        var other = await client.Request(domain, "/other", "POST", endStream: false);
+        var id = client.NextStream();
+
+        await client.Send(
+            Headers(id, Http2Client.Head(domain, "/open", "POST"), endStream: false),
+            what switch
+            {
+                "another stream's frame" => Data(other.Id, "", true),
+                "a frame with content" => Data(id, "hello", true),
+                "a frame that does not end it" => Data(id, ""),
+                _ => Padded(Data(id, "", true), 3),
+            });
+        if (what is "another stream's frame" or "a frame that does not end it")
+            await client.Send(Data(id, "hello", true));
+        await client.ReadAnswerOf(id);
+
+        var text = what == "a frame that is padded" ? "POST /open " : "POST /open hello";
+        Assert.Equal(text.Trim(), client.Stream(id).Text.Trim());
     }
 
     [Fact]

@@ -199,6 +199,9 @@ public class Http2Fields(SharedHotcore shared) : HotcoreTest(shared)
         ["pseudo-fields in another order"] =
             ([(":path", "/a"), (":authority", "{host}"), (":scheme", "http"), (":method", "GET")], "GET /a", "{host}"),
         ["host beside :authority, the same"] = (With(("host", "{host}")), "GET /smuggled", "{host}"),
+        ["host beside :authority, the usual port"] = (With(("host", "{host}:80")), "GET /smuggled", "{host}"),
+        ["host beside :authority with the usual port"] =
+            ([.. Without(":authority"), (":authority", "{host}:80"), ("host", "{host}")], "GET /smuggled", "{host}:80"),
         ["host without :authority"] = ([.. Without(":authority"), ("host", "{host}")], "GET /smuggled", "{host}"),
         [":authority with a port"] =
             (Instead(":authority", (":authority", "{host}:8080")), "GET /smuggled", "{host}:8080"),
@@ -485,7 +488,6 @@ public class Http2Fields(SharedHotcore shared) : HotcoreTest(shared)
     [InlineData("128 fields", 200)]
     [InlineData("129 fields", 431)]
     [InlineData("500 fields", 431)]
-    [InlineData("500 cookies", 431)]
     public async Task A_header_section_beyond_32_KiB_or_128_fields_is_refused_with_431(string name, int status)
     {
         await using var upstream = TestUpstream.Repeating();
@@ -500,8 +502,7 @@ public class Http2Fields(SharedHotcore shared) : HotcoreTest(shared)
             // With the four that begin with a colon.
             "128 fields" => Many(124, "a"),
             "129 fields" => Many(129, "a"),
-            "500 fields" => Many(500, "a"),
-            _ => [.. Enumerable.Repeat(("cookie", "a=1"), 500)],
+            _ => Many(500, "a"),
         };
 
         await SendBlock(client, Http2Client.Head(domain, "/long", "GET", fields));

@@ -112,7 +112,7 @@ public class Http2Streams(SharedHotcore shared) : HotcoreTest(shared)
 
         await client.Send([RstStream(1), .. BehindTheEnd[name](domain)]);
 
-        await ExpectErrorOrSilence(client);
+        await client.ExpectError(1, StreamClosed);
         await connection.ExpectEnd();
         Assert.DoesNotContain("smuggled", upstream.Received);
         Assert.Single(upstream.Connections);

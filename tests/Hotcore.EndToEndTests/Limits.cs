@@ -21,6 +21,26 @@ public class Limits(SharedHotcore shared) : HotcoreTest(shared)
     public Task A_request_line_that_does_not_end_is_refused_with_414() =>
         ExpectRefusal(414, _ => $"GET /{new string('a', 100_000)}");
 
+    [Theory]
+    [InlineData(65, " / HTTP/1.1\r\nHost: {host}\r\n\r\n")]
+    [InlineData(100_000, "")]
+    [InlineData(65, " /{long} HTTP/1.1\r\nHost: {host}\r\n\r\n")]
+    public Task A_method_beyond_64_octets_is_refused_with_501_whatever_else_is_long(int length, string rest) => ExpectRefusal(
+        501,
+        domain => new string('M', length) + rest.Replace("{host}", domain).Replace("{long}", new string('a', 20_000)));
+
+    [Fact]
+    public async Task A_method_of_64_octets_is_served()
+    {
+        await using var upstream = TestUpstream.Repeating();
+        var domain = await Hotcore.AddNewDomain(upstream.Port);
+        await using var client = await Hotcore.Connect();
+        var method = new string('M', 64);
+
+        Assert.Equal(
+            $"{method} /", (await client.Exchange($"{method} / HTTP/1.1\r\nHost: {domain}\r\n\r\n")).Text.Trim());
+    }
+
     [Fact]
     public async Task Fields_within_32_KiB_are_served()
     {

@@ -121,6 +121,7 @@ public class Robustness(SharedHotcore shared) : HotcoreTest(shared)
     private async Task ExpectWellFormedAnswer(string domain, string target)
     {
         await using var client = await Hotcore.Connect();
+        client.Reader.AllowsControlCharacters = true;
         await client.Send($"GET {target} HTTP/1.1\r\nHost: {domain}\r\nConnection: close\r\n\r\n");
         try
         {

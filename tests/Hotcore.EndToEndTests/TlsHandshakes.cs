@@ -107,20 +107,6 @@ public class TlsHandshakes(SharedHotcore shared) : HotcoreTest(shared)
         Assert.StartsWith("\u0016\u0003", answer);
     }
 
-    [Fact]
-    public async Task Plain_HTTP_on_the_port_of_HTTPS_is_not_served()
-    {
-        await using var upstream = TestUpstream.Repeating();
-        var domain = await Hotcore.AddNewDomain(upstream.Port);
-        await using var client = await RawClient.Connect(Hotcore.Https);
-
-        await client.Send($"GET / HTTP/1.1\r\nHost: {domain}\r\n\r\n");
-        var answer = await client.Reader.ReadToEnd();
-
-        Assert.DoesNotContain("GET /", answer);
-        Assert.Empty(upstream.Connections);
-    }
-
     [Theory]
     [InlineData("--------------------------------")]
     [InlineData("................................")]

@@ -40,6 +40,7 @@ internal static class StatusCommand
             var remedy = $"start the app, or map another port: hotcore add {domain.Name} <port>";
             terminal.Output.WriteLine($"    nothing listens on port {domain.Port}: {remedy}");
         }
+        if (domain.Fault is not null) terminal.Output.WriteLine($"    {domain.Fault}");
         if (domain.Reason is not null) terminal.Output.WriteLine($"    {domain.Reason}");
     }
 

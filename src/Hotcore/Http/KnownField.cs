@@ -11,6 +11,7 @@ internal enum KnownField : byte
     ContentLength,
     ContentType,
     Cookie,
+    Date,
     Expect,
     Forwarded,
 
@@ -43,7 +44,9 @@ internal static class FieldNames
     public static KnownField Identify(ReadOnlySpan<byte> name) => name.Length switch
     {
         2 => Match(name, "te"u8, KnownField.TE),
-        4 => Match(name, "host"u8, KnownField.Host),
+        4 => (name[0] | 0x20) == 'h'
+            ? Match(name, "host"u8, KnownField.Host)
+            : Match(name, "date"u8, KnownField.Date),
         6 => (name[0] | 0x20) switch
         {
             'a' => Match(name, "accept"u8, KnownField.Accept),

@@ -9,6 +9,12 @@ namespace Hotcore.Http;
 /// <remarks>Reused from request to request; whatever protocol version the client speaks fills in the same head.</remarks>
 internal sealed class RequestHead
 {
+    /// <summary>Far beyond every method that is registered.</summary>
+    public const int MostMethodBytes = 64;
+
+    /// <summary>Of one that is longer (RFC 9112 3).</summary>
+    public static readonly Refusal LongMethod = new(501, "the method is longer than 64 octets");
+
     public FieldSection Fields { get; } = new();
 
     public int MethodStart { get; set; }
@@ -73,6 +79,12 @@ internal sealed class RequestHead
             && Ascii.EqualsIgnoreCase(url[scheme.Length..authorityEnd], Authority)
             && (url[authorityEnd..].SequenceEqual(Target) || (url.Length == authorityEnd && Target.SequenceEqual("/"u8)));
     }
+
+    /// <summary>
+    /// It has no body and does not say so, though its method is one that has (RFC 9110 8.6): some apps ask for a length then (411).
+    /// </summary>
+    public bool LacksLength => Framing == BodyFraming.None && !WantsUpgrade
+        && (Method.SequenceEqual("POST"u8) || Method.SequenceEqual("PUT"u8) || Method.SequenceEqual("PATCH"u8));
 
     /// <summary>Forgets the last request.</summary>
     public void Clear()

@@ -34,6 +34,12 @@ internal sealed class StatusReport
     /// <summary>Whether the app at a port speaks HTTPS, as far as is known; set once, before the first question.</summary>
     public Predicate<int> SpeaksHttps { get; set; } = _ => false;
 
+    /// <summary>
+    /// What an app answered wrongly of late, in words without a quotation mark, or null; set once. Asked from any thread, and answers
+    /// at once.
+    /// </summary>
+    public Func<Mapping, string?> KnownFaults { get; set; } = _ => null;
+
     /// <summary>Adds an address that hotcore listens on, by its name: http, https or control.</summary>
     public void AddAddress(string name, EndPoint address)
     {
@@ -63,7 +69,7 @@ internal sealed class StatusReport
 
     /// <summary>
     /// One line: <c>a.com 8080 upstream up certificate valid until … renews … made 2026-11-22T08:00:00Z</c>, and
-    /// <c>scheme https</c> where the app speaks that. What follows
+    /// <c>scheme https</c> where the app speaks that. What stands behind <c>fault</c>, between quotation marks, and what follows
     /// <c>because</c>, at its end, is text for people.
     /// </summary>
     public string Describe(Mapping mapping) => Describe(mapping, _ports.ReadNow());
@@ -78,6 +84,8 @@ internal sealed class StatusReport
         var certificate = KnownCertificates.Describe(mapping.Domain);
         var line = $"{mapping.Domain} {mapping.Port} upstream {upstream} certificate {certificate.State} made {madeAt}";
         if (SpeaksHttps(mapping.Port)) line += " scheme https";
+        if (KnownFaults(mapping) is { } fault)
+            line += $" fault \"{fault}\"";
         return certificate.Reason is null ? line : $"{line} because {certificate.Reason}";
     }
 

@@ -37,7 +37,10 @@ internal sealed class ClientConnection
     public ForwardedFields Forwarded { get; }
 
     /// <summary>The client came over TLS.</summary>
-    public bool IsSecure => _tls is not null;
+    public bool IsSecure => _tls is { IsPlain: false };
+
+    /// <summary>It came without, to a port that is for TLS: whatever it asks for, it is to come again over HTTPS.</summary>
+    public bool MissesTls => _tls is { IsPlain: true };
 
     /// <summary>The name it asked for in the TLS handshake.</summary>
     public ReadOnlySpan<byte> ServerName => _tls is null ? default : _tls.ServerName;
@@ -139,7 +142,7 @@ internal sealed class ClientConnection
     }
 
     private static async LoopTask<bool> ShakeHandsAsync(TlsConnection tls) =>
-        await tls.HandshakeAsync(Timeouts.Handshake, Timeouts.FirstCertificate) && !tls.IsChallenge;
+        (await tls.HandshakeAsync(Timeouts.Handshake, Timeouts.FirstCertificate) && !tls.IsChallenge) || tls.IsPlain;
 
     /// <summary>
     /// Over TLS the handshake has settled the protocol (RFC 7301); without, a client that knows that hotcore speaks HTTP/2 begins

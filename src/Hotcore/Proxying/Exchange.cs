@@ -184,7 +184,7 @@ internal abstract class Exchange
             else if (field.Known == KnownField.Accept)
                 WantsHtml |= Request.Fields.Value(field).IndexOf("text/html"u8) >= 0;
             else if (field.Known == KnownField.ContentType)
-                IsGrpc = !WantsUpgrade && Request.Fields.Value(field).StartsWith("application/grpc"u8);
+                IsGrpc = !WantsUpgrade && GrpcMediaType.Matches(Request.Fields.Value(field));
         }
     }
 }

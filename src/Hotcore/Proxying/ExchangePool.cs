@@ -16,6 +16,8 @@ internal sealed class ExchangePool<T>(EventLoop loop, Func<T> make)
     /// <summary>Takes back an exchange that no method is at work on any more.</summary>
     public void Return(T exchange)
     {
+        exchange.Request.Fields.Clear();
+        exchange.Response.Fields.Clear();
         if (_free.Count < MostFree)
             _free.Push(exchange);
         else

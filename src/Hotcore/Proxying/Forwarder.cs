@@ -1,3 +1,4 @@
+using Hotcore.Http;
 using Hotcore.Loops;
 using Hotcore.Mappings;
 
@@ -82,6 +83,8 @@ internal static class Forwarder
         var isSwitching = received == HeadResult.Complete && exchange.Response.Status == 101;
         var isFit = received == HeadResult.Complete
             && (isSwitching ? exchange.WantsUpgrade && exchange.IsAgreed() : exchange.MayPass());
+        if (!isFit)
+            exchange.Loop.Faults.Report(exchange, mapping, upstream.Fault ?? FaultOfUnfit(exchange, received));
         if (received == HeadResult.Malformed || (received == HeadResult.Complete && !isFit))
             return FailAsync(exchange, ErrorPage.BadAnswer(mapping), upstream, sending);
         if (received is HeadResult.CalledOff or HeadResult.Refused && exchange.TryPassReset(upstream.ResetCode))
@@ -91,6 +94,16 @@ internal static class Forwarder
         return isSwitching
             ? TunnelAsync(exchange, upstream, sending)
             : PassResponseAsync(exchange, mapping, upstream, sending);
+    }
+
+    /// <summary>A whole answer that does not fit its request.</summary>
+    private static AnswerFault? FaultOfUnfit(Exchange exchange, HeadResult received)
+    {
+        if (received != HeadResult.Complete)
+            return null;
+        return AnswerFault.Of(exchange.Response.Status == 101
+            ? "answered with 101 and another protocol than was asked for, if any was"
+            : "answered a WebSocket's handshake neither with 101 nor with a refusal");
     }
 
     /// <summary>Writes the head and, beside the rest of the exchange, sends the body.</summary>
@@ -136,6 +149,8 @@ internal static class Forwarder
         exchange.BeginAnswer();
         var result = await BodyCopier.CopyAsync(upstream.ResponseBody, exchange.AnswerBody, exchange.Loop.Events);
         var reason = upstream.ResetCode;
+        if (result is BodyCopyResult.SourceInvalid or BodyCopyResult.SourceTruncated)
+            exchange.Loop.Faults.Report(exchange, mapping, upstream.Fault);
         if (result == BodyCopyResult.Complete && exchange.HasSentRequest && upstream.IsReusable(exchange.Response))
         {
             await sending; // Complete already: awaiting it gives its state back.

@@ -18,7 +18,7 @@ internal static class HopByHopFields
     /// <summary>
     /// Framing, routing and the forwarded fields belong into a head; in a trailer they are an attack (RFC 9110 6.5.1).
     /// </summary>
-    public static bool PassesAsTrailer(in Field field) => field.Known == KnownField.Other;
+    public static bool PassesAsTrailer(in Field field) => field.Known is KnownField.Other or KnownField.Date;
 
     private static bool IsNamedByConnection(FieldSection section, ReadOnlySpan<byte> name)
     {

@@ -7,7 +7,8 @@ namespace Hotcore.Proxying;
 
 /// <summary>
 /// When plain HTTP gives way to HTTPS: for every domain that has, or had, a certificate. Until its first one is there, a new
-/// domain is served over HTTP; in local mode nothing is ever redirected.
+/// domain is served over HTTP; in local mode nothing is redirected. But plain HTTP at the port of HTTPS always is: it can only be
+/// a mistake.
 /// </summary>
 internal sealed class HttpsUpgrade(CertificateSelector? certificates)
 {

@@ -24,11 +24,15 @@ internal sealed class Proxy : IDisposable
     public Proxy(Router router, int loops, Action<string> report, long goingAwayMilliseconds = Timeouts.GoingAway)
     {
         _report = report;
-        _loops = [.. Enumerable.Range(0, loops).Select(n => new ProxyLoop(n, router, Ports, _budget, report, goingAwayMilliseconds))];
+        Faults = new AnswerFaults(TimeProvider.System, report);
+        _loops = [.. Enumerable.Range(0, loops).Select(n => new ProxyLoop(n, router, Ports, Faults, _budget, report, goingAwayMilliseconds))];
         foreach (var loop in _loops)
             loop.Start();
         _memoryReturn = new MemoryReturn(() => _loops.Sum(loop => loop.Events.Buffers.LetGoBytes));
     }
+
+    /// <summary>What was wrong with the apps' answers.</summary>
+    public AnswerFaults Faults { get; }
 
     /// <summary>The loops; they stay this object's own. For tests, which look into them.</summary>
     internal IReadOnlyList<ProxyLoop> Loops => _loops;

@@ -22,13 +22,15 @@ internal sealed class ProxyLoop : IDisposable
     private int _clientCount;
 
     public ProxyLoop(
-        int number, Router router, PortStates ports, ClientBudget budget, Action<string> report, long goingAwayMilliseconds)
+        int number, Router router, PortStates ports, AnswerFaults faults, ClientBudget budget, Action<string> report,
+        long goingAwayMilliseconds)
     {
-        Router = router;
+        (Router, Faults) = (router, faults);
         _budget = budget;
         _goingAway = new GoingAwayDeadline(this);
         _goingAwayMilliseconds = goingAwayMilliseconds;
         Events = new EventLoop(report);
+        Date = new DateField(Events);
         Upstreams = new UpstreamPool(this, Events, ports);
         Http1Exchanges = new ExchangePool<Http1Exchange>(Events, () => new Http1Exchange());
         Http2Exchanges = new ExchangePool<Http2Exchange>(Events, () => new Http2Exchange(Events));
@@ -38,6 +40,11 @@ internal sealed class ProxyLoop : IDisposable
     public EventLoop Events { get; }
 
     public Router Router { get; }
+
+    /// <summary>Shared with the other loops.</summary>
+    public AnswerFaults Faults { get; }
+
+    public DateField Date { get; }
 
     public UpstreamPool Upstreams { get; }
 

@@ -22,7 +22,7 @@ internal sealed class Router(MappingTable mappings, HttpChallenges? challenges, 
             return exchange.AnswerAsync(ErrorPage.Misdirected);
         if (mappings.Snapshot.Find(request.Host) is not { } mapping)
             return exchange.AnswerAsync(ErrorPage.UnknownDomain(Encoding.ASCII.GetString(request.Host)));
-        return !client.IsSecure && upgrade.Wants(request, mapping, client.Forwarded)
+        return client.MissesTls || (!client.IsSecure && upgrade.Wants(request, mapping, client.Forwarded))
             ? exchange.AnswerAsync(upgrade.Redirect(request, mapping))
             : Forwarder.ForwardAsync(exchange, mapping);
     }

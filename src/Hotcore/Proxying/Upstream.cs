@@ -67,6 +67,9 @@ internal abstract class Upstream(UpstreamPort port, Connection connection)
     /// <summary>Why the app broke off, where its protocol says so.</summary>
     public virtual ErrorCode ResetCode => ErrorCode.InternalError;
 
+    /// <summary>What was wrong with the answer, once it is known to be no good; null where that is not the app's doing.</summary>
+    public abstract AnswerFault? Fault { get; }
+
     /// <summary>The answer is complete and the upstream could serve another exchange.</summary>
     public abstract bool IsReusable(ResponseHead response);
 

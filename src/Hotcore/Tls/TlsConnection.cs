@@ -26,6 +26,7 @@ internal sealed class TlsConnection : Connection
     private bool _isFaulty;
     private bool _hasWaited;
     private int _messages;
+    private Opening _opening;
 
     /// <summary>Takes over <paramref name="fd"/>; <see cref="HandshakeAsync"/> comes first.</summary>
     /// <exception cref="IOException">The kernel would not watch it, or OpenSSL has no memory; the descriptor is closed then.</exception>
@@ -73,6 +74,12 @@ internal sealed class TlsConnection : Connection
     /// <summary>The client came to validate a challenge (RFC 8737): the handshake is all there is.</summary>
     public bool IsChallenge { get; private set; }
 
+    /// <summary>
+    /// The client speaks HTTP/1 without TLS, which is how the handshake failed. From then on the connection is a plain one, from its
+    /// first byte on.
+    /// </summary>
+    public bool IsPlain { get; private set; }
+
     /// <summary>The handshake agreed on HTTP/2 (RFC 7301, RFC 9113 3.2).</summary>
     public bool SpeaksHttp2 { get; set; }
 
@@ -104,7 +111,7 @@ internal sealed class TlsConnection : Connection
     public override unsafe int TryReceive(Span<byte> buffer)
     {
         if (!Enter())
-            return Failed;
+            return IsPlain ? ReceiveAsPlain(buffer) : Failed;
         int received;
         fixed (byte* pointer = buffer)
             received = OpenSsl.SSL_read(_ssl, pointer, buffer.Length);
@@ -124,7 +131,7 @@ internal sealed class TlsConnection : Connection
     public override unsafe int TrySend(ReadOnlySpan<byte> bytes)
     {
         if (!Enter())
-            return Failed;
+            return IsPlain ? SendToSocket(bytes) : Failed;
         int sent;
         fixed (byte* pointer = bytes)
             sent = OpenSsl.SSL_write(_ssl, pointer, bytes.Length);
@@ -239,9 +246,13 @@ internal sealed class TlsConnection : Connection
                 return HandshakeStep.AwaitCertificate;
             default:
                 Fail();
+                IsPlain = _opening.IsHttp;
                 return HandshakeStep.Failed;
         }
     }
+
+    private int ReceiveAsPlain(Span<byte> buffer) =>
+        _opening.TakeTo(buffer) is > 0 and var taken ? taken : ReceiveFromSocket(buffer);
 
     /// <summary>Waits once: a certificate that is still missing after the news of it would be waited for in circles.</summary>
     private async LoopTask AwaitCertificateAsync(long milliseconds)
@@ -264,7 +275,15 @@ internal sealed class TlsConnection : Connection
     public void CountMessage() => _messages++;
 
     /// <summary>The plain try of the base class, for <see cref="SocketBio"/>, unless the client has had its share of messages.</summary>
-    public int TryReceivePlain(Span<byte> buffer) => _messages > MostMessages ? Failed : ReceiveFromSocket(buffer);
+    public int TryReceivePlain(Span<byte> buffer)
+    {
+        if (_messages > MostMessages)
+            return Failed;
+        var received = ReceiveFromSocket(buffer);
+        if (received > 0)
+            _opening.Note(buffer[..received]);
+        return received;
+    }
 
     /// <summary>The plain try of the base class, for <see cref="SocketBio"/>.</summary>
     public int TrySendPlain(ReadOnlySpan<byte> bytes) => SendToSocket(bytes);

@@ -8,6 +8,8 @@ It does what other servers do not let one do, and prints what other servers do n
     /leave      GOAWAY that leaves the first of such requests out, an answer to the others
     /…-and-end  the same of both, and the end of the connection right behind it
     /body/N     the status N, and content that looks like another answer, whether that status may have content or not
+    /odd        799, its length twice, a control character in a value, 900 fields, and "ok"
+    /bad        a field that HTTP/2 does not allow
     /early      content before any head
     /much       200 and 10 MB, as the windows allow; `full N` when the stream N finds no window left
     /wait       no answer; `begun PATH`, and `reset PATH N` once it is given up with the error code N
@@ -34,7 +36,8 @@ def tell(*words):
 class Connection:
     def __init__(self, peer):
         self.peer = peer
-        self.h2 = h2.connection.H2Connection(h2.config.H2Configuration(client_side=False, header_encoding="utf-8"))
+        self.h2 = h2.connection.H2Connection(h2.config.H2Configuration(
+            client_side=False, header_encoding="utf-8", validate_outbound_headers=False, normalize_outbound_headers=False))
         self.requests = {}
         self.unsent = {}
         self.refused = set()
@@ -118,6 +121,12 @@ class Connection:
             self.unsent[stream] = 10_000_000
             self.h2.send_headers(stream, [(":status", "200")])
             return self.send_more(stream)
+        if self.path(stream) == "/odd":
+            odd = [(f"x-{number}", "a\x01b" if number == 0 else "a") for number in range(900)]
+            self.h2.send_headers(stream, [(":status", "799"), ("content-length", "2"), ("content-length", "2"), *odd])
+            return self.h2.send_data(stream, b"ok", end_stream=True)
+        if self.path(stream) == "/bad":
+            return self.h2.send_headers(stream, [(":status", "200"), ("Bad-Name", "a")], end_stream=True)
         if self.path(stream) == "/early":
             return self.send_raw(0, 0, stream, b"content")
         if self.path(stream).startswith("/body/"):

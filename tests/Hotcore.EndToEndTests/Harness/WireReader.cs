@@ -43,6 +43,9 @@ public sealed class WireReader(Func<Memory<byte>, CancellationToken, ValueTask<i
     /// <summary>Whether every byte is kept for <see cref="Received"/>; off for bodies of gigabytes.</summary>
     public bool IsRecording { get; set; } = true;
 
+    /// <summary>Whether control characters other than CR, LF and NUL may stand within a line, as hotcore passes them on.</summary>
+    public bool AllowsControlCharacters { get; set; }
+
     /// <summary>How the connection ended; null while it has not.</summary>
     public ConnectionEnd? End { get; private set; }
 
@@ -138,7 +141,7 @@ public sealed class WireReader(Func<Memory<byte>, CancellationToken, ValueTask<i
         if (!line.EndsWith("\r\n"))
             throw new MalformedMessageException($"a line ends with a bare LF: {Shown(line)}");
         line = line[..^2];
-        if (line.Any(c => c is < ' ' and not '\t' or '\u007f'))
+        if (line.Any(c => c is '\0' or '\r' || (!AllowsControlCharacters && c is < ' ' and not '\t' or '\u007f')))
             throw new MalformedMessageException($"a control character within a line: {Shown(line)}");
         return line;
     }

@@ -14,6 +14,18 @@ public sealed class DomainStatusTests
         Assert.False(domain.NeedsAttention);
     }
 
+    [Theory]
+    [InlineData("made 2026-11-22T08:00:00Z", null, null)]
+    [InlineData("made 2026-11-22T08:00:00Z fault \"port 80 answered with ' because ', which is no HTTP\"", "port 80 answered with ' because ', which is no HTTP", null)]
+    [InlineData("made 2026-11-22T08:00:00Z fault \"a b\" because of \"c\"", "a b", "of \"c\"")]
+    [InlineData("made 2026-11-22T08:00:00Z because it is fault \"c\"", null, "it is fault \"c\"")]
+    public void A_fault_stands_between_quotation_marks_before_the_reason(string rest, string? fault, string? reason)
+    {
+        var domain = DomainStatus.Parse($"a.com 8080 upstream up certificate none {rest}");
+
+        Assert.Equal((fault, reason), (domain.Fault, domain.Reason));
+    }
+
     [Fact]
     public void Where_there_is_no_HTTPS_at_all_a_domain_says_nothing_of_certificates()
     {

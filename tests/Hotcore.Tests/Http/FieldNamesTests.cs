@@ -11,6 +11,7 @@ public sealed class FieldNamesTests
         ["content-length"] = KnownField.ContentLength,
         ["content-type"] = KnownField.ContentType,
         ["cookie"] = KnownField.Cookie,
+        ["date"] = KnownField.Date,
         ["expect"] = KnownField.Expect,
         ["forwarded"] = KnownField.Forwarded,
         ["host"] = KnownField.Host,

@@ -64,7 +64,7 @@ public sealed class ErrorPageTests
         var answer = page.ToAnswer(asHtml);
         var response = new ResponseHead();
         answer.Fill(response, answersHead: false);
-        return Heads.Written(output => HeadWriter.WriteResponse(output, response, response.Framing, "Connection: close\r\n"u8))
+        return Heads.Written(output => HeadWriter.WriteResponse(output, response, response.Framing, "Connection: close\r\n"u8, date: default))
             + Encoding.Latin1.GetString(answer.Body);
     }
 }

@@ -20,7 +20,8 @@ internal enum BodyEvent
 /// Takes a body out of its framing (RFC 9112 6 and 7) without copying: says, piece by piece, which of the received bytes are
 /// content. One for each direction of an exchange; reused.
 /// </summary>
-internal sealed class BodyDecoder
+/// <param name="isLenient">The body is of an app's answer: what is odd in it and means one thing passes.</param>
+internal sealed class BodyDecoder(bool isLenient = false)
 {
     public const int MostChunkLineBytes = 4 * 1024;
     public const int MostTrailerBytes = 32 * 1024;
@@ -35,6 +36,7 @@ internal sealed class BodyDecoder
 
     private BodyFraming _framing;
     private ChunkedState _chunked;
+    private long _length;
     private long _remaining;
     private LineReader _trailerLines;
 
@@ -43,14 +45,18 @@ internal sealed class BodyDecoder
 
     public bool IsComplete { get; private set; }
 
+    /// <summary>What was wrong with an answer's body: its framing, or that it broke off.</summary>
+    public AnswerFault? Fault { get; private set; }
+
     /// <summary>Begins a body; <paramref name="length"/> is for <see cref="BodyFraming.Length"/>.</summary>
     public void Reset(BodyFraming framing, long length)
     {
         _framing = framing;
         _chunked = ChunkedState.Size;
-        _remaining = framing == BodyFraming.Length ? length : 0;
+        _length = _remaining = framing == BodyFraming.Length ? length : 0;
         _trailerLines = default;
         Trailers.Clear();
+        Fault = null;
         IsComplete = framing == BodyFraming.None || (framing == BodyFraming.Length && length == 0);
     }
 
@@ -79,6 +85,24 @@ internal sealed class BodyDecoder
         return IsComplete;
     }
 
+    /// <summary>The connection ended, or fell silent, before the body did.</summary>
+    public void NoteBreak() => Fault ??= _framing switch
+    {
+        BodyFraming.Length => new AnswerFault(
+            "shorter than its length",
+            $"broke off an answer after {_length - _remaining} of the {_length} bytes that its Content-Length says"),
+        BodyFraming.Chunked => AnswerFault.Of("broke off an answer before its last chunk"),
+        _ => AnswerFault.Of("broke off an answer that ends with its connection"),
+    };
+
+    private BodyEvent Refuse(ReadOnlySpan<byte> received, string flaw)
+    {
+        var end = received.IndexOfAny("\r\n"u8);
+        if (isLenient)
+            Fault = AnswerFault.Of(end <= 0 ? received[..Math.Min(received.Length, 2)] : received[..end], flaw);
+        return BodyEvent.Invalid;
+    }
+
     private static BodyEvent TakeContent(int count, ref int content)
     {
         content = count;
@@ -103,9 +127,9 @@ internal sealed class BodyDecoder
             switch (_chunked)
             {
                 case ChunkedState.Size:
-                    var size = ChunkLine.TryRead(received[skip..], MostChunkLineBytes, out var lineLength, out _remaining);
+                    var size = ChunkLine.TryRead(received[skip..], MostChunkLineBytes, isLenient, out var lineLength, out _remaining);
                     if (size != ParseStatus.Complete)
-                        return size == ParseStatus.NeedMore ? BodyEvent.NeedMore : BodyEvent.Invalid;
+                        return size == ParseStatus.NeedMore ? BodyEvent.NeedMore : Refuse(received[skip..], "which is no chunk size");
                     skip += lineLength;
                     _chunked = _remaining == 0 ? ChunkedState.Trailers : ChunkedState.Content;
                     break;
@@ -119,7 +143,7 @@ internal sealed class BodyDecoder
                     return BodyEvent.Content;
                 case ChunkedState.ContentEnd:
                     if (!SkipContentEnd(received[skip..], ref skip, out var isBroken))
-                        return isBroken ? BodyEvent.Invalid : BodyEvent.NeedMore;
+                        return isBroken ? Refuse(received[skip..], "where a chunk should end") : BodyEvent.NeedMore;
                     _chunked = ChunkedState.Size;
                     break;
                 default:
@@ -144,10 +168,12 @@ internal sealed class BodyDecoder
         while (true)
         {
             var status = _trailerLines.TakeLine(section, out var lineStart, out var length);
-            if (status == ParseStatus.Invalid || _trailerLines.Position > MostTrailerBytes)
-                return BodyEvent.Invalid;
+            if (status == ParseStatus.Invalid)
+                return Refuse(section[lineStart..], "which does not end in CR LF");
+            if ((status == ParseStatus.NeedMore ? count : _trailerLines.Position) > MostTrailerBytes)
+                return Refuse(section, "which begins trailers of more than 32 KiB");
             if (status == ParseStatus.NeedMore)
-                return count > MostTrailerBytes ? BodyEvent.Invalid : BodyEvent.NeedMore;
+                return BodyEvent.NeedMore;
             if (length == 0)
             {
                 skip += _trailerLines.Position;
@@ -155,8 +181,12 @@ internal sealed class BodyDecoder
                 return BodyEvent.End;
             }
 
-            if (!FieldLine.TryParse(section, lineStart, length, out var field) || !Trailers.TryAdd(field))
-                return BodyEvent.Invalid;
+            if (!TryTakeTrailer(section, lineStart, length))
+                return Refuse(section[lineStart..], "which is no field line, or one too many");
         }
     }
+
+    private bool TryTakeTrailer(Span<byte> section, int start, int length) => isLenient
+        ? FieldLine.TryParseLeniently(section, start, length, out var lenient) && Trailers.TryAdd(lenient, FieldSection.MostInAnswer)
+        : FieldLine.TryParse(section, start, length, out var field) && Trailers.TryAdd(field, FieldSection.MostInRequest);
 }

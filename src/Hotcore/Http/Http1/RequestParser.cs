@@ -56,10 +56,11 @@ internal sealed class RequestParser
         while (true)
         {
             var status = _lines.TakeLine(section, out var lineStart, out var length);
-            if (status == ParseStatus.Invalid)
-                return Refuse(BadLineEnd);
-            if (Limit(status == ParseStatus.Complete ? _lines.Position : count) is { } exceeded)
-                return Refuse(exceeded);
+            var refusal = status == ParseStatus.Invalid ? BadLineEnd : Limit(status == ParseStatus.Complete ? _lines.Position : count);
+            if (_requestLineEnd == 0 && (refusal is not null || status == ParseStatus.NeedMore))
+                refusal = JudgeMethod(section[lineStart..]) ?? refusal;
+            if (refusal is not null)
+                return Refuse(refusal);
             if (status == ParseStatus.NeedMore)
                 return ParseStatus.NeedMore;
             if (TakeLine(head, section, lineStart, length) is { } result)
@@ -85,12 +86,14 @@ internal sealed class RequestParser
             return RequestRules.Apply(head) is { } refused ? Refuse(refused) : ParseStatus.Complete;
         if (!FieldLine.TryParse(section, start, length, out var field))
             return Refuse(BadField);
-        return head.Fields.TryAdd(field) ? null : Refuse(ManyFields);
+        return head.Fields.TryAdd(field, FieldSection.MostInRequest) ? null : Refuse(ManyFields);
     }
 
     private static Refusal? ParseRequestLine(RequestHead head, ReadOnlySpan<byte> line, int start)
     {
         var methodEnd = line.IndexOf((byte)' ');
+        if (methodEnd is < 0 or > RequestHead.MostMethodBytes && JudgeMethod(line) is { } refusedMethod)
+            return refusedMethod;
         var targetEnd = line.LastIndexOf((byte)' ');
         if (methodEnd <= 0 || targetEnd <= methodEnd + 1 || !FieldLine.IsToken(line[..methodEnd]))
             return BadRequestLine;
@@ -116,6 +119,18 @@ internal sealed class RequestParser
             return BadVersion;
         head.MinorVersion = version[7] == '0' ? 0 : 1;
         return null;
+    }
+
+    /// <summary>
+    /// What is wrong with the method of a request line, as far as that has come, where it is too long to be one: that counts, whatever
+    /// else is wrong (RFC 9112 3).
+    /// </summary>
+    private static Refusal? JudgeMethod(ReadOnlySpan<byte> line)
+    {
+        const int TooMany = RequestHead.MostMethodBytes + 1;
+        if (line.Length < TooMany || line[..TooMany].Contains((byte)' '))
+            return null;
+        return FieldLine.IsToken(line[..TooMany]) ? RequestHead.LongMethod : BadRequestLine;
     }
 
     private Refusal? Limit(int position)

@@ -7,25 +7,51 @@ namespace Hotcore.Http.Http1;
 /// </summary>
 internal static class ResponseRules
 {
-    /// <summary>Completes <paramref name="head"/>; false when its framing is wrong or ambiguous.</summary>
-    public static bool Apply(ResponseHead head, bool answersHead)
+    /// <summary>Completes <paramref name="head"/>, or says in what its framing is wrong or ambiguous.</summary>
+    public static AnswerFault? Apply(ResponseHead head, bool answersHead)
     {
-        var encodings = head.Fields.FindSingle(KnownField.TransferEncoding, out var encoding);
-        var lengths = head.Fields.FindSingle(KnownField.ContentLength, out var length);
-        if (encodings + lengths > 1)
-            return false;
-        var contentLength = 0L;
-        if (lengths == 1 && !ContentLength.TryParse(length, out contentLength))
-            return false;
-        if (encodings == 1 && (head.MinorVersion == 0 || !Ascii.EqualsIgnoreCase(encoding, "chunked"u8)))
-            return false;
-        head.ContentLength = contentLength;
+        var isChunked = false;
+        var fault = AnswerLength.Apply(head.Fields, out var length) ?? ApplyEncoding(head, out isChunked);
+        if (fault is not null)
+            return fault;
+        // RFC 9112 6.3: a Transfer-Encoding overrides the length, which goes no further; and who said both is trusted no longer.
+        var saysBoth = isChunked && length >= 0;
+        if (saysBoth)
+            head.Fields.RemoveAll(KnownField.ContentLength);
+        head.ContentLength = isChunked ? 0 : Math.Max(length, 0);
         head.Framing = answersHead || head.IsInterim || head.Status is 204 or 304 ? BodyFraming.None
-            : encodings == 1 ? BodyFraming.Chunked
-            : lengths == 1 ? BodyFraming.Length
+            : isChunked ? BodyFraming.Chunked
+            : length >= 0 ? BodyFraming.Length
             : BodyFraming.UntilClose;
         ApplyConnection(head);
-        return true;
+        head.IsPersistent &= !saysBoth;
+        return null;
+    }
+
+    private static AnswerFault? ApplyEncoding(ResponseHead head, out bool isChunked)
+    {
+        isChunked = false;
+        var encodings = head.Fields.FindSingle(KnownField.TransferEncoding, out var encoding);
+        if (encodings == 0)
+            return null;
+        isChunked = encodings == 1 && Ascii.EqualsIgnoreCase(encoding, "chunked"u8);
+        if (encodings > 1)
+            return OfEncoding(head, "which stands there more than once");
+        if (!isChunked)
+            return OfEncoding(head, "which is not chunked");
+        // Some would take the body for chunked, and some would not (RFC 9112 6.1).
+        return head.MinorVersion == 0 ? OfEncoding(head, "which HTTP/1.0 does not have") : null;
+    }
+
+    private static AnswerFault OfEncoding(ResponseHead head, string flaw)
+    {
+        foreach (ref readonly var field in head.Fields.Fields)
+        {
+            if (field.Known == KnownField.TransferEncoding)
+                return AnswerFault.Of(head.Fields.Text(field), flaw);
+        }
+
+        return AnswerFault.Of(flaw);
     }
 
     private static void ApplyConnection(ResponseHead head)

@@ -37,23 +37,36 @@ internal readonly record struct PseudoField(int Start, int Length)
 /// </summary>
 internal sealed class FieldBlock
 {
-    /// <summary>For all fields but the pseudo-fields, counted as RFC 9113 6.5.2 does.</summary>
+    /// <summary>
+    /// For all fields but the pseudo-fields, counted as RFC 9113 6.5.2 does; cookies that come one by one count as the one field
+    /// that they become (8.2.3).
+    /// </summary>
     public const int MostSectionBytes = 32 * 1024;
+
+    /// <summary>What an app may send of an answer, counted so: as many fields and bytes as it may over HTTP/1.1.</summary>
+    public const int MostAnswerListBytes = ResponseParser.MostHeadBytes + FieldSection.MostInAnswer * (OverheadOfOne - OverheadOfLine);
 
     /// <summary>An array of this size holds every block that is not too large, and what is made of it.</summary>
     public const int ScratchBytes = 128 * 1024;
 
     private const int MostPathBytes = RequestParser.MostRequestLineBytes;
     private const int OverheadOfOne = 32;
+
+    // ": " and CRLF.
+    private const int OverheadOfLine = 4;
+
     private const int MostDecodedBytes = 256 * 1024;
 
     private static readonly SearchValues<byte> NameBytes =
         SearchValues.Create("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz"u8);
 
+    private bool _isOfAnswer;
     private bool _isMalformed;
     private bool _hasRegularFields;
     private int _sectionBytes;
     private int _decodedBytes;
+    private int _cookies;
+    private int _separateCrumbs;
 
     public PseudoField Method { get; private set; }
 
@@ -70,6 +83,9 @@ internal sealed class FieldBlock
     /// <summary>The path alone is too long; beside <see cref="FieldBlockStatus.TooLarge"/>.</summary>
     public bool HasLongPath { get; private set; }
 
+    /// <summary>Beside <see cref="FieldBlockStatus.Malformed"/>, the first line that is at fault, without its end.</summary>
+    public Range Offender { get; private set; }
+
     /// <summary>How much of the array is used.</summary>
     public int Length { get; private set; }
 
@@ -78,11 +94,14 @@ internal sealed class FieldBlock
 
     /// <summary>
     /// Reads a whole block into <paramref name="scratch"/>, of <see cref="ScratchBytes"/>; <paramref name="fields"/> gets the
-    /// regular fields. Whatever is wrong, the block is decoded to its end, because the decoding state goes on.
+    /// regular fields. Whatever is wrong, the block is decoded to its end, because the decoding state goes on. An answer may have more
+    /// fields, and odder values, than a request.
     /// </summary>
-    public FieldBlockStatus Read(HpackDecoder hpack, ReadOnlySpan<byte> block, byte[] scratch, FieldSection fields)
+    public FieldBlockStatus Read(
+        HpackDecoder hpack, ReadOnlySpan<byte> block, byte[] scratch, FieldSection fields, bool isOfAnswer = false)
     {
         Clear();
+        _isOfAnswer = isOfAnswer;
         fields.Clear();
         fields.Attach(scratch, 0);
         hpack.Begin();
@@ -101,8 +120,10 @@ internal sealed class FieldBlock
                 return FieldBlockStatus.Bomb;
             if (isTooLarge)
                 continue;
+            var (start, wasMalformed) = (Length, _isMalformed);
             Take(scratch, line, fields, ref isTooLarge);
-            Length += line.Length;
+            if (_isMalformed && !wasMalformed)
+                Offender = start..(start + line.Length - 2);
             isTooLarge |= Length > ScratchBytes / 2;
         }
 
@@ -119,7 +140,7 @@ internal sealed class FieldBlock
         _ => ErrorCode.NoError,
     };
 
-    /// <summary>Adds a line that the block did not hold, as if it had; for what HTTP/1.1 wants to see.</summary>
+    /// <summary>Adds a line that the block did not hold, as if it had, whatever the limits; for what HTTP/1.1 wants to see.</summary>
     public void AddLine(byte[] scratch, FieldSection fields, ReadOnlySpan<byte> name, ReadOnlySpan<byte> value)
     {
         var target = scratch.AsSpan(Length);
@@ -128,8 +149,7 @@ internal sealed class FieldBlock
         value.CopyTo(target[(name.Length + 2)..]);
         "\r\n"u8.CopyTo(target[(name.Length + 2 + value.Length)..]);
         var line = new HpackLine(name.Length, value.Length);
-        if (!fields.TryAdd(ToField(line, FieldNames.Identify(name))))
-            throw new InvalidOperationException("A line was added to a section that is full.");
+        fields.Add(ToField(line, FieldNames.Identify(name)));
         Length += line.Length;
     }
 
@@ -138,7 +158,7 @@ internal sealed class FieldBlock
         (Method, Scheme, Authority, Path) = (PseudoField.Absent, PseudoField.Absent, PseudoField.Absent, PseudoField.Absent);
         (Protocol, Status) = (PseudoField.Absent, PseudoField.Absent);
         (_isMalformed, _hasRegularFields, HasLongPath) = (false, false, false);
-        (_sectionBytes, _decodedBytes, Length) = (0, 0, 0);
+        (_sectionBytes, _decodedBytes, _cookies, _separateCrumbs, Length) = (0, 0, 0, 0, 0);
     }
 
     private void Take(byte[] scratch, HpackLine line, FieldSection fields, ref bool isTooLarge)
@@ -148,26 +168,68 @@ internal sealed class FieldBlock
         if (line.NameLength > 0 && name[0] == ':')
         {
             TakePseudoField(name, line);
+            Length += line.Length;
             isTooLarge |= HasLongPath;
             return;
         }
 
         _hasRegularFields = true;
-        _sectionBytes += line.NameLength + line.ValueLength + OverheadOfOne;
         if (name.IsEmpty || name.IndexOfAnyExcept(NameBytes) >= 0 || !IsValue(value))
         {
             _isMalformed = true;
+            Length += line.Length;
             return;
         }
 
         var known = FieldNames.Identify(name);
         _isMalformed |= IsOfAConnection(known, value);
-        isTooLarge |= _sectionBytes > MostSectionBytes || !fields.TryAdd(ToField(line, known));
+        if (known == KnownField.Cookie && !_isOfAnswer && _cookies++ > 0)
+            TakeCrumb(scratch, line, fields);
+        else
+            isTooLarge |= !TryTakeField(line, known, hasControls: _isOfAnswer && !FieldLine.IsValue(value), fields);
+        isTooLarge |= _sectionBytes > (_isOfAnswer ? ResponseParser.MostHeadBytes : MostSectionBytes);
     }
 
-    /// <summary>RFC 9113 8.2.1, and no control character beside, as in HTTP/1.1.</summary>
-    private static bool IsValue(ReadOnlySpan<byte> value) =>
-        FieldLine.IsValue(value)
+    private bool TryTakeField(HpackLine line, KnownField known, bool hasControls, FieldSection fields)
+    {
+        _sectionBytes += line.NameLength + line.ValueLength + (_isOfAnswer ? OverheadOfLine : OverheadOfOne);
+        var most = _isOfAnswer ? FieldSection.MostInAnswer : FieldSection.MostInRequest;
+        var field = ToField(line, known);
+        field.HasControls = hasControls;
+        if (!fields.TryAdd(field, most + _separateCrumbs))
+            return false;
+        Length += line.Length;
+        return true;
+    }
+
+    /// <summary>
+    /// Takes one more cookie: onto the line of the one before, where that is the last line. Between others, it keeps a line of its
+    /// own for now.
+    /// </summary>
+    private void TakeCrumb(byte[] scratch, HpackLine line, FieldSection fields)
+    {
+        var separator = "; "u8;
+        _sectionBytes += separator.Length + line.ValueLength;
+        if (fields.Fields[^1].Known != KnownField.Cookie)
+        {
+            fields.Add(ToField(line, KnownField.Cookie));
+            Length += line.Length;
+            _separateCrumbs++;
+            return;
+        }
+
+        var lineEnd = "\r\n"u8;
+        var value = scratch.AsSpan(Length + line.NameLength + 2, line.ValueLength);
+        separator.CopyTo(scratch.AsSpan(Length - lineEnd.Length));
+        value.CopyTo(scratch.AsSpan(Length));
+        lineEnd.CopyTo(scratch.AsSpan(Length + value.Length));
+        fields.ExtendLast(separator.Length + value.Length);
+        Length += value.Length + lineEnd.Length;
+    }
+
+    /// <summary>RFC 9113 8.2.1, and in a request no control character beside, as in HTTP/1.1.</summary>
+    private bool IsValue(ReadOnlySpan<byte> value) =>
+        (_isOfAnswer ? FieldLine.IsTolerableValue(value) : FieldLine.IsValue(value))
         && (value.IsEmpty || (value[0] is not ((byte)' ' or (byte)'\t') && value[^1] is not ((byte)' ' or (byte)'\t')));
 
     /// <summary>RFC 9113 8.2.2: what belongs to a connection of HTTP/1.1 has no place here.</summary>

@@ -30,7 +30,7 @@ internal static class Http2RequestRules
         FieldBlock block, byte[] scratch, RequestHead head, bool endsStream, ReadOnlySpan<byte> webSocketKey, out Refusal? refusal)
     {
         refusal = null;
-        if (block.Method.IsAbsent || !block.Status.IsAbsent || !ApplyMethod(block, head) || !ApplyAuthority(block, head))
+        if (block.Method.IsAbsent || !block.Status.IsAbsent || !ApplyMethod(block, head) || !ApplyAuthority(block, scratch, head))
             return false;
         if (head.Method.SequenceEqual("CONNECT"u8) && block.Protocol.IsAbsent)
         {
@@ -41,6 +41,7 @@ internal static class Http2RequestRules
         if (!ApplyScheme(block, scratch) || !ApplyPath(block, head) || !ApplyFraming(head, endsStream))
             return false;
         (head.MinorVersion, head.IsPersistent) = (1, true);
+        refusal = head.MethodLength > RequestHead.MostMethodBytes ? RequestHead.LongMethod : null;
         JoinCookies(block, scratch, head);
         return block.Protocol.IsAbsent || ApplyProtocol(block, scratch, head, endsStream, webSocketKey, out refusal);
     }
@@ -52,7 +53,7 @@ internal static class Http2RequestRules
     }
 
     /// <summary>One host: of :authority, or of Host where that is all there is, and the same where both are there.</summary>
-    private static bool ApplyAuthority(FieldBlock block, RequestHead head)
+    private static bool ApplyAuthority(FieldBlock block, byte[] scratch, RequestHead head)
     {
         var hosts = head.Fields.FindSingle(KnownField.Host, out var host);
         if (hosts > 1 || (hosts == 0 && block.Authority.IsAbsent))
@@ -66,7 +67,7 @@ internal static class Http2RequestRules
                     (head.AuthorityStart, head.AuthorityLength) = (field.ValueStart, field.ValueLength);
             }
         }
-        else if (hosts == 1 && !Ascii.EqualsIgnoreCase(host, head.Authority))
+        else if (hosts == 1 && !Authority.AreSame(host, head.Authority, IsHttps(block, scratch)))
         {
             return false;
         }
@@ -75,6 +76,9 @@ internal static class Http2RequestRules
         head.HostLength = hostLength;
         return isValid;
     }
+
+    private static bool IsHttps(FieldBlock block, byte[] scratch) =>
+        !block.Scheme.IsAbsent && Ascii.EqualsIgnoreCase(scratch.AsSpan(block.Scheme.Start, block.Scheme.Length), "https"u8);
 
     private static bool ApplyScheme(FieldBlock block, byte[] scratch)
     {
@@ -141,8 +145,7 @@ internal static class Http2RequestRules
         var protocol = scratch.AsSpan(block.Protocol.Start, Math.Max(block.Protocol.Length, 0));
         var hasLength = head.Fields.FindSingle(KnownField.ContentLength, out _) > 0;
         refusal = Ascii.EqualsIgnoreCase(protocol, "websocket"u8) ? null : OtherProtocol;
-        if (!head.Method.SequenceEqual("CONNECT"u8) || endsStream || hasLength || !FieldLine.IsToken(protocol)
-            || head.Fields.Count + 2 > FieldSection.MostFields)
+        if (!head.Method.SequenceEqual("CONNECT"u8) || endsStream || hasLength || !FieldLine.IsToken(protocol))
             return false;
         head.Fields.RemoveAll(KnownField.SecWebSocketKey); // It proves nothing but that an app of HTTP/1.1 answered.
         head.Fields.RemoveAll(KnownField.Expect);

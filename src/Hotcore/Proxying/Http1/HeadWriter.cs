@@ -34,26 +34,38 @@ internal static class HeadWriter
         forwarded.Write(output, request);
         if (request.WantsUpgrade)
             WriteUpgrade(output, request.Fields);
-        output.Append(request.Framing == BodyFraming.Chunked ? "Transfer-Encoding: chunked\r\n\r\n"u8 : "\r\n"u8);
+        output.Append(request.Framing == BodyFraming.Chunked ? "Transfer-Encoding: chunked\r\n\r\n"u8
+            : request.LacksLength ? "Content-Length: 0\r\n\r\n"u8
+            : "\r\n"u8);
     }
 
-    /// <summary>Writes the response head; <paramref name="framing"/> is how its body goes to this client.</summary>
+    /// <summary>
+    /// Writes the response head; <paramref name="framing"/> is how its body goes to this client. <paramref name="date"/> is the line
+    /// that one without a Date gets, if any.
+    /// </summary>
     public static void WriteResponse(
-        SendBuffer output, ResponseHead response, BodyFraming framing, ReadOnlySpan<byte> connection)
+        SendBuffer output, ResponseHead response, BodyFraming framing, ReadOnlySpan<byte> connection, ReadOnlySpan<byte> date)
     {
         WriteStatusLine(output, response);
+        var isDated = false;
         var run = new LineRun(output, response.Fields);
         foreach (ref readonly var field in response.Fields.Fields)
         {
             if ((response.ForbidsLength && field.Known == KnownField.ContentLength)
                 || HopByHopFields.Covers(response.Fields, field, response.HasConnectionFields))
+            {
                 run.Skip();
-            else
-                run.Pass(field);
+                continue;
+            }
+
+            isDated |= field.Known == KnownField.Date;
+            run.Pass(field);
         }
 
         run.Skip();
-        if (response.Status == 101)
+        if (!isDated)
+            output.Append(date);
+        if (response.Status is 101 or 426)
             WriteUpgrade(output, response.Fields);
         if (framing == BodyFraming.Chunked)
             output.Append("Transfer-Encoding: chunked\r\n"u8);
@@ -83,13 +95,18 @@ internal static class HeadWriter
         output.Append("\r\n"u8);
     }
 
+    /// <summary>Upgrade, where there is one, and Connection, which names it (RFC 9110 7.8).</summary>
     private static void WriteUpgrade(SendBuffer output, FieldSection fields)
     {
-        output.Append("Connection: Upgrade\r\n"u8);
+        var isNamed = false;
         foreach (ref readonly var field in fields.Fields)
         {
-            if (field.Known == KnownField.Upgrade)
-                output.Append(fields.Line(field));
+            if (field.Known != KnownField.Upgrade)
+                continue;
+            if (!isNamed)
+                output.Append("Connection: Upgrade\r\n"u8);
+            isNamed = true;
+            output.Append(fields.Line(field));
         }
     }
 

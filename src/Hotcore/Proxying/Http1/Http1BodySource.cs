@@ -8,9 +8,11 @@ namespace Hotcore.Proxying.Http1;
 /// The body of an HTTP/1.1 message, taken in place out of a connection's receive buffer. Connection and buffer stay their
 /// owner's. Lives as long as they do, and is begun anew for each message.
 /// </summary>
-internal sealed class Http1BodySource(long silenceMilliseconds) : BodySource
+/// <param name="silenceMilliseconds">For how long nothing of it may come.</param>
+/// <param name="isLenient">It is the body of an app's answer.</param>
+internal sealed class Http1BodySource(long silenceMilliseconds, bool isLenient = false) : BodySource
 {
-    private readonly BodyDecoder _decoder = new();
+    private readonly BodyDecoder _decoder = new(isLenient);
     private long _silenceMilliseconds;
     private Connection? _connection;
     private ReceiveBuffer? _input;
@@ -19,6 +21,9 @@ internal sealed class Http1BodySource(long silenceMilliseconds) : BodySource
 
     /// <summary>Its framing was wrong.</summary>
     public bool IsBroken { get; private set; }
+
+    /// <summary>What was wrong with the body, if it is of an app's answer.</summary>
+    public AnswerFault? Fault => _decoder.Fault;
 
     /// <summary>Begins a body whose first bytes may be in <paramref name="input"/> already.</summary>
     public void Begin(Connection connection, ReceiveBuffer input, BodyFraming framing, long length)
@@ -55,12 +60,13 @@ internal sealed class Http1BodySource(long silenceMilliseconds) : BodySource
             if (received > 0)
                 return true;
             _input.ReleaseIfEmpty();
-            if (received == 0)
-                return _decoder.EndOfConnectionCompletes();
-            if (received != Connection.WouldBlock)
-                return false;
-            if (await _connection!.Readable.WaitAsync(_silenceMilliseconds) != WaitResult.Ready)
-                return false;
+            if (received == 0 && _decoder.EndOfConnectionCompletes())
+                return true;
+            if (received == Connection.WouldBlock && await _connection!.Readable.WaitAsync(_silenceMilliseconds) == WaitResult.Ready)
+                continue;
+            if (isLenient && !_connection!.IsClosed)
+                _decoder.NoteBreak();
+            return false;
         }
     }
 

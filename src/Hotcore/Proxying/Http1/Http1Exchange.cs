@@ -60,7 +60,7 @@ internal sealed class Http1Exchange : Exchange
     {
         if (_isHttp10)
             return new LoopTask<bool>(true); // HTTP/1.0 knows no interim responses.
-        HeadWriter.WriteResponse(Client.Output, Response, BodyFraming.None, default);
+        HeadWriter.WriteResponse(Client.Output, Response, BodyFraming.None, connection: default, date: default);
         return Client.Output.FlushAsync(Client.Connection, Timeouts.SilentClient);
     }
 
@@ -74,7 +74,7 @@ internal sealed class Http1Exchange : Exchange
             && !WantsUpgrade // Refused: what the client sent meanwhile may be a request or the other protocol.
             && IsRequestUsedUp;
         _sentBefore = Client.Connection.SentBytes;
-        HeadWriter.WriteResponse(Client.Output, Response, _answerFraming, ConnectionField());
+        HeadWriter.WriteResponse(Client.Output, Response, _answerFraming, ConnectionField(), Loop.Date.Line);
         _answerBody.Begin(Client.Connection, Client.Output, _answerFraming);
     }
 
@@ -107,7 +107,7 @@ internal sealed class Http1Exchange : Exchange
     public override void BeginTunnel()
     {
         HasBegunAnswer = true;
-        HeadWriter.WriteResponse(Client.Output, Response, BodyFraming.None, default);
+        HeadWriter.WriteResponse(Client.Output, Response, BodyFraming.None, connection: default, date: default);
         _session.BeginTunnel();
         _requestBody.BeginTunnel(Client.Connection, Client.Input);
         _answerBody.BeginTunnel(Client.Connection, Client.Output);

@@ -13,12 +13,13 @@ internal sealed class Http1Upstream : Upstream
     private readonly ReceiveBuffer _input;
     private readonly SendBuffer _output;
     private readonly ResponseParser _parser = new();
-    private readonly Http1BodySource _responseBody = new(Timeouts.SilentUpstream);
+    private readonly Http1BodySource _responseBody = new(Timeouts.SilentUpstream, isLenient: true);
     private readonly Http1BodySink _requestBody = new(Timeouts.SilentUpstream);
     private readonly long _number;
     private bool _hasServed;
     private bool _hasCarriedBody;
     private bool _asksForTls;
+    private AnswerFault? _headFault;
 
     public Http1Upstream(UpstreamPort port, Connection connection)
         : base(port, connection)
@@ -57,6 +58,8 @@ internal sealed class Http1Upstream : Upstream
 
     public override BodySource ResponseBody => _responseBody;
 
+    public override AnswerFault? Fault => _responseBody.Fault ?? _parser.Fault ?? _headFault;
+
     private bool IsIdle => IdleNode.List is not null;
 
     /// <summary>
@@ -86,6 +89,7 @@ internal sealed class Http1Upstream : Upstream
     {
         exchange.Response.Clear();
         _parser.Reset();
+        _headFault = null;
         while (true)
         {
             var status = _input.IsEmpty
@@ -116,13 +120,21 @@ internal sealed class Http1Upstream : Upstream
             if (received > 0)
                 continue;
             var hasBegun = !_input.IsEmpty;
+            if (hasBegun && received != Connection.WouldBlock && !Connection.IsClosed)
+                _headFault = AnswerFault.OfUnfinishedHead(_input.Unread);
             _input.ReleaseIfEmpty();
             if (received != Connection.WouldBlock)
                 return hasBegun ? HeadResult.Malformed : HeadResult.Died;
             if (!hasBegun)
+            {
                 await WaitForAnswerAsync();
-            else if (await Connection.Readable.WaitAsync(Timeouts.SilentUpstream) == WaitResult.TimedOut)
-                return HeadResult.Malformed;
+                continue;
+            }
+
+            if (await Connection.Readable.WaitAsync(Timeouts.SilentUpstream) != WaitResult.TimedOut)
+                continue;
+            _headFault = AnswerFault.OfUnfinishedHead(_input.Unread);
+            return HeadResult.Malformed;
         }
     }
 

@@ -1,4 +1,5 @@
 using Hotcore.Http;
+using Hotcore.Http.Http1;
 using Hotcore.Http.Http2;
 using Hotcore.Loops;
 
@@ -10,35 +11,44 @@ namespace Hotcore.Proxying.Http2;
 /// </summary>
 internal static class FieldEncoder
 {
-    /// <summary>Encodes a response head, final or interim; returns the block's length.</summary>
-    public static int EncodeResponse(byte[] scratch, ResponseHead response)
+    /// <summary>
+    /// Encodes a response head, final or interim; returns the block's length. <paramref name="date"/> is what one without a Date gets,
+    /// if anything.
+    /// </summary>
+    public static int EncodeResponse(byte[] scratch, ResponseHead response, ReadOnlySpan<byte> date)
     {
         var length = HpackEncoder.WriteStatus(scratch, response.Status);
+        var isDated = false;
         foreach (ref readonly var field in response.Fields.Fields)
         {
-            if (!(response.ForbidsLength && field.Known == KnownField.ContentLength)
-                && !HopByHopFields.Covers(response.Fields, field, response.HasConnectionFields))
-                length += Write(scratch, length, response.Fields, field);
+            if ((response.ForbidsLength && field.Known == KnownField.ContentLength)
+                || HopByHopFields.Covers(response.Fields, field, response.HasConnectionFields))
+                continue;
+            isDated |= field.Known == KnownField.Date;
+            length += Write(scratch, length, response.Fields, field);
         }
 
-        return length;
+        return isDated || date.IsEmpty ? length : length + Write(scratch, length, "date"u8, date);
     }
 
     /// <summary>
     /// Encodes the head of an answer that leaves HTTP behind: over HTTP/2 it is a 200, and has no proof that the app understood a
     /// key which the client never sent (RFC 8441 5).
     /// </summary>
-    public static int EncodeTunnel(byte[] scratch, ResponseHead response)
+    public static int EncodeTunnel(byte[] scratch, ResponseHead response, ReadOnlySpan<byte> date)
     {
         var length = HpackEncoder.WriteStatus(scratch, 200);
+        var isDated = false;
         foreach (ref readonly var field in response.Fields.Fields)
         {
-            if (field.Known is not (KnownField.ContentLength or KnownField.SecWebSocketAccept)
-                && !HopByHopFields.Covers(response.Fields, field, response.HasConnectionFields))
-                length += Write(scratch, length, response.Fields, field);
+            if (field.Known is KnownField.ContentLength or KnownField.SecWebSocketAccept
+                || HopByHopFields.Covers(response.Fields, field, response.HasConnectionFields))
+                continue;
+            isDated |= field.Known == KnownField.Date;
+            length += Write(scratch, length, response.Fields, field);
         }
 
-        return length;
+        return isDated ? length : length + Write(scratch, length, "date"u8, date);
     }
 
     /// <summary>
@@ -95,8 +105,18 @@ internal static class FieldEncoder
         return Write(scratch, position, ":path"u8, path);
     }
 
-    private static int Write(byte[] scratch, int position, FieldSection section, in Field field) =>
-        Write(scratch, position, section.Name(field), section.Value(field));
+    private static int Write(byte[] scratch, int position, FieldSection section, in Field field) => field.HasControls
+        ? WriteWithoutControls(scratch, position, section, field)
+        : Write(scratch, position, section.Name(field), section.Value(field));
+
+    /// <summary>Chromium and nghttp2 take a control character in a value for an error of the whole stream.</summary>
+    private static int WriteWithoutControls(byte[] scratch, int position, FieldSection section, in Field field)
+    {
+        var value = FieldLine.TrimControls(section.Value(field));
+        var length = Write(scratch, position, section.Name(field), value);
+        FieldLine.BlankControls(scratch.AsSpan(position + length - value.Length, value.Length));
+        return length;
+    }
 
     private static int Write(byte[] scratch, int position, ReadOnlySpan<byte> name, ReadOnlySpan<byte> value) =>
         HpackEncoder.WriteField(scratch.AsSpan(position), name, value);

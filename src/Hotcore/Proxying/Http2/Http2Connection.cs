@@ -59,7 +59,22 @@ internal sealed class Http2Connection
 
     /// <summary>Decodes a field block into the loop's scratch; <paramref name="fields"/> gets the lines' positions there.</summary>
     public FieldBlockStatus Decode(ReadOnlySpan<byte> block, FieldSection fields) =>
-        Scratch.Block.Read(_hpack, block, Scratch.Bytes, fields);
+        Scratch.Block.Read(_hpack, block, Scratch.Bytes, fields, isOfAnswer: !_endpoint.IsServer);
+
+    /// <summary>
+    /// Takes an empty DATA frame that ends the stream, if it is the next one and at hand: some clients end a request without a body so.
+    /// </summary>
+    public bool TryTakeEnd(int id)
+    {
+        if (_input.Length < FrameHeader.Bytes)
+            return false;
+        var next = FrameHeader.Read(_input.Unread);
+        if (next is not { Type: FrameType.Data, Length: 0 } || next.StreamId != id || next.Has(FrameFlags.Padded)
+            || !next.Has(FrameFlags.EndStream))
+            return false;
+        _input.Consume(FrameHeader.Bytes);
+        return true;
+    }
 
     /// <summary>States our settings, and how much the connection as a whole may carry.</summary>
     public void SendSettings(ReadOnlySpan<(Setting Setting, int Value)> settings)

@@ -120,7 +120,7 @@ internal sealed class Http2Exchange : Exchange, IHttp2StreamOwner
         HasBegunAnswer = true;
         ReleaseHead();
         Stream.Source.Begin(Timeouts.None);
-        Stream.Sink.Begin(scratch => FieldEncoder.EncodeTunnel(scratch, Response), Timeouts.None);
+        Stream.Sink.Begin(scratch => FieldEncoder.EncodeTunnel(scratch, Response, Loop.Date.Value), Timeouts.None);
     }
 
     public override void CutOff() => Stream.Reset(ErrorCode.InternalError);
@@ -206,5 +206,6 @@ internal sealed class Http2Exchange : Exchange, IHttp2StreamOwner
         return proof.SequenceEqual(expected);
     }
 
-    private int EncodeAnswer(byte[] scratch) => FieldEncoder.EncodeResponse(scratch, Response);
+    private int EncodeAnswer(byte[] scratch) =>
+        FieldEncoder.EncodeResponse(scratch, Response, Response.IsInterim ? default : Loop.Date.Value);
 }

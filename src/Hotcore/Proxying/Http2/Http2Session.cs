@@ -197,7 +197,7 @@ internal sealed class Http2Session : ClientSession, IHttp2Endpoint
         if (status is FieldBlockStatus.Undecodable or FieldBlockStatus.Bomb)
             return FieldBlock.ErrorOf(status);
         if (stream.IsReset)
-            return ErrorCode.NoError;
+            return _http2.CheckClosed(stream.Id);
         if (stream.RemoteHasEnded)
             stream.Fail(ErrorCode.StreamClosed);
         else if (status != FieldBlockStatus.Complete || !endsStream || scratch.Block.HasPseudoFields)
@@ -219,6 +219,7 @@ internal sealed class Http2Session : ClientSession, IHttp2Endpoint
         }
 
         _http2.Open(exchange.Stream, id, exchange);
+        endsStream |= _http2.Scratch.Block.Protocol.IsAbsent && _http2.TryTakeEnd(id);
         if (endsStream)
             exchange.Stream.EndRemote();
         exchange.RunAsync(status, endsStream).RunDetached(Client.Connection.Loop.Report);

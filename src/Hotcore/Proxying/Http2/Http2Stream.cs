@@ -260,6 +260,7 @@ internal sealed class Http2Stream
         if (_trailerBytes is not null)
             _connection.Connection.Loop.Buffers.Return(_trailerBytes);
         _trailerBytes = null;
+        Trailers.Clear();
         _received.Cancel();
         _sendable.Cancel();
     }

@@ -20,6 +20,7 @@ internal sealed class Http2Upstream : Upstream, IHttp2StreamOwner
     private bool _hasHead;
     private bool _hasFinalHead;
     private bool _isClosed;
+    private AnswerFault? _fault;
 
     /// <summary>A stream on <paramref name="connection"/>, which goes over <paramref name="wire"/>.</summary>
     public Http2Upstream(UpstreamPort port, Http2UpstreamConnection connection, Connection wire)
@@ -42,6 +43,9 @@ internal sealed class Http2Upstream : Upstream, IHttp2StreamOwner
     public override ErrorCode ResetCode =>
         _hasHead && Stream.ResetCode == ErrorCode.RefusedStream ? ErrorCode.InternalError : Stream.ResetCode;
 
+    public override AnswerFault? Fault => _fault ?? _connection.Fault
+        ?? (Stream.IsFaulty ? AnswerFault.Of("answered over HTTP/2 with frames that its answer may not have") : null);
+
     private BufferPool Buffers => Stream.Connection.Connection.Loop.Buffers;
 
     /// <summary>The first call over the connection came to nothing, and no other has ever been answered.</summary>
@@ -63,16 +67,31 @@ internal sealed class Http2Upstream : Upstream, IHttp2StreamOwner
         if (status is FieldBlockStatus.Undecodable or FieldBlockStatus.Bomb)
             return status;
         var lines = scratch.Bytes.AsSpan(0, scratch.Block.Length);
-        if (status != FieldBlockStatus.Complete || Stream.RemoteHasEnded || _heads.Count == MostHeads)
-            Stream.Fail(ErrorCode.ProtocolError);
-        else if (_hasFinalHead && endsStream && !scratch.Block.HasPseudoFields)
+        if (FaultOf(status) is { } fault)
+            Fail(fault);
+        else if (_hasFinalHead)
             Stream.ReceiveTrailers(head.Fields, lines);
-        else if (_hasFinalHead || _exchange is null
-            || !Http2ResponseRules.Apply(scratch.Block, scratch.Bytes, head, endsStream, _exchange.AnswersHead))
-            Stream.Fail(ErrorCode.ProtocolError);
+        else if (Http2ResponseRules.Apply(scratch.Block, scratch.Bytes, head, endsStream, _exchange!.AnswersHead) is { } flaw)
+            Fail(flaw);
         else
             ReceiveHead(head, lines, endsStream);
         return FieldBlockStatus.Complete;
+
+        AnswerFault? FaultOf(FieldBlockStatus read) => read switch
+        {
+            FieldBlockStatus.Malformed => AnswerFault.Of(scratch.Bytes.AsSpan(scratch.Block.Offender), "which HTTP/2 does not allow"),
+            FieldBlockStatus.TooLarge => AnswerFault.Of("answered with a head of more than 48 KiB, or more than 1,000 fields"),
+            _ when Stream.RemoteHasEnded || _heads.Count == MostHeads || _exchange is null
+                || (_hasFinalHead && (!endsStream || scratch.Block.HasPseudoFields)) =>
+                AnswerFault.Of("answered over HTTP/2 with more heads than an answer has"),
+            _ => null,
+        };
+    }
+
+    private void Fail(AnswerFault fault)
+    {
+        _fault ??= fault;
+        Stream.Fail(ErrorCode.ProtocolError);
     }
 
     public override async LoopTask<HeadResult> ReceiveHeadAsync(Exchange exchange)

@@ -17,7 +17,7 @@ internal sealed class Http2UpstreamConnection : IHttp2Endpoint
     [
         (Setting.EnablePush, 0),
         (Setting.InitialWindowSize, ReceiveWindow.OfStream),
-        (Setting.MaxHeaderListSize, FieldBlock.MostSectionBytes),
+        (Setting.MaxHeaderListSize, FieldBlock.MostAnswerListBytes),
     ];
 
     private readonly UpstreamPort _port;
@@ -41,6 +41,9 @@ internal sealed class Http2UpstreamConnection : IHttp2Endpoint
 
     public bool IsIdle => _http2.StreamCount == 0 && !_connection.IsClosed;
 
+    /// <summary>What was wrong with the connection as a whole.</summary>
+    public AnswerFault? Fault { get; private set; }
+
     /// <summary>When its last stream ended, on the loop's clock.</summary>
     public long IdleSince { get; private set; }
 
@@ -59,7 +62,10 @@ internal sealed class Http2UpstreamConnection : IHttp2Endpoint
             _http2.SendSettings(Settings);
             var error = await _http2.ReceiveFramesAsync();
             if (error != ErrorCode.NoError && !_connection.IsClosed)
+            {
+                Fault = AnswerFault.Of(_input.Unread, "which is no HTTP/2, as gRPC wants it");
                 await _http2.SayWhyAsync(error);
+            }
         }
         finally
         {

@@ -219,7 +219,7 @@ public sealed partial class BodyDecoderTests
     private static string Extension(Random random) => random.Next(4) switch
     {
         0 => $";{Wire.Token(random, 9)}",
-        1 => $" ; {Wire.Token(random, 9)} = \"{Wire.Value(random, 9).Replace('"', ' ')}\";{Wire.Token(random, 2)}",
+        1 => $" ; {Wire.Token(random, 9)} = \"{Wire.Value(random, 9).Replace('"', ' ').Replace('\\', ' ')}\";{Wire.Token(random, 2)}",
         _ => "",
     };
 
@@ -315,7 +315,10 @@ public sealed partial class BodyDecoderTests
         return string.Join('\n', lines);
     }
 
-    [GeneratedRegex(@"\A([0-9A-Fa-f]{1,15})(?:[ \t]*;[\t -~\x80-\xFF]*)?\r\z")]
+    [GeneratedRegex(
+        @"\A([0-9A-Fa-f]{1,15})"
+        + @"(?:[ \t]*;[ \t]*[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
+        + @"(?:[ \t]*=[ \t]*(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+|""(?:[\t !#-\[\]-~\x80-\xFF]|\\[\t -~\x80-\xFF])*""))?)*\r\z")]
     private static partial Regex SizeLine();
 
     [GeneratedRegex(@"\A([!#$%&'*+\-.^_`|~0-9A-Za-z]+):([\t -~\x80-\xFF]*)\r\z")]

@@ -54,7 +54,7 @@ internal static partial class ReferenceRequest
     }
 
     [GeneratedRegex(
-        @"\A(?<method>[!#$%&'*+\-.^_`|~0-9A-Za-z]+) (?<target>[!-""$-~]+) HTTP/1\.(?<minor>[0-9])\r\n"
+        @"\A(?<method>[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,64}) (?<target>[!-""$-~]+) HTTP/1\.(?<minor>[0-9])\r\n"
         + @"(?:(?<name>[!#$%&'*+\-.^_`|~0-9A-Za-z]+):(?<value>[\t -~\x80-\xFF]*)\r\n)*\z")]
     private static partial Regex Whole();
 

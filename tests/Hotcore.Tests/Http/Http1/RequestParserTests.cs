@@ -149,6 +149,21 @@ public sealed class RequestParserTests
         Assert.Equal((ParseStatus.Invalid, status), Outcome(text));
 
     // An upstream's 2xx to it would have no body, whatever its fields say (RFC 9112 6.3).
+    [Theory]
+    [InlineData(64, " / HTTP/1.1\r\nHost: a.com\r\n\r\n", 0)]
+    [InlineData(65, " / HTTP/1.1\r\nHost: a.com\r\n\r\n", 501)]
+    [InlineData(65, "", 501)]
+    [InlineData(65, " / HTTQ/1.1\r\n", 501)]
+    [InlineData(20_000, "", 501)]
+    [InlineData(20_000, " / HTTP/1.1\r\nHost: a.com\r\n\r\n", 501)]
+    [InlineData(64, "\u0001", 400)]
+    public void A_method_may_have_64_octets_whatever_else_is_long(int length, string rest, int refusal) =>
+        Assert.Equal(refusal, ParsedRequest.Parse(new string('M', length) + rest).Refusal);
+
+    [Fact]
+    public void A_long_target_behind_a_method_is_what_is_too_long() =>
+        Assert.Equal(414, ParsedRequest.Parse("GET /" + new string('a', 20_000)).Refusal);
+
     [Fact]
     public void A_CONNECT_is_refused_even_with_a_path() =>
         Assert.Equal((ParseStatus.Invalid, 405), Outcome("CONNECT /a HTTP/1.1\r\nHost: a.com\r\n\r\n"));
@@ -235,7 +250,7 @@ public sealed class RequestParserTests
 
     [Theory]
     [InlineData("GET /", 'a', 414)]
-    [InlineData("", 'a', 414)]
+    [InlineData("", 'a', 501)]
     [InlineData("GET / HTTP/1.1\r\nHost: a.com\r\nA: ", 'a', 431)]
     [InlineData("GET / HTTP/1.1\r\nHost: a.com\r\n", 'a', 431)]
     public void A_line_without_end_is_refused_before_it_fills_a_buffer(string begin, char endless, int refusal)

@@ -40,6 +40,29 @@ public sealed class Http2RequestRulesTests
         Assert.Equal("b.com", request.Host);
     }
 
+    [Theory]
+    [InlineData("https", "a.com:443", "a.com", true)]
+    [InlineData("https", "a.com", "A.com:443", true)]
+    [InlineData("http", "a.com:80", "a.com", true)]
+    [InlineData("http", "a.com", "a.com:", true)]
+    [InlineData("https", "a.com:80", "a.com", false)]
+    [InlineData("http", "a.com:443", "a.com", false)]
+    [InlineData("https", "a.com:444", "a.com", false)]
+    public void A_port_that_goes_without_saying_makes_no_other_host(string scheme, string authority, string host, bool isSame) =>
+        Assert.Equal(isSame, RequestBlocks.Read(RequestBlocks.Encode(
+            ":method: GET", $":scheme: {scheme}", $":authority: {authority}", ":path: /", $"host: {host}")).IsValid);
+
+    [Theory]
+    [InlineData(64, 0)]
+    [InlineData(65, 501)]
+    public void A_method_may_have_64_octets(int length, int status)
+    {
+        var request = RequestBlocks.Read(RequestBlocks.Encode(
+            $":method: {new string('M', length)}", ":scheme: https", ":authority: a.com", ":path: /"));
+
+        Assert.Equal((true, status), (request.IsValid, request.Refusal?.Status ?? 0));
+    }
+
     [Fact]
     public void Cookies_become_one_line()
     {

@@ -59,9 +59,45 @@ public sealed class HeadWriterTests
     [InlineData(
         "HTTP/1.1 101 Switching\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nA: 1\r\n\r\n",
         BodyFraming.None, "", "HTTP/1.1 101 Switching\r\nA: 1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")]
+    [InlineData(
+        "HTTP/1.1 426 Upgrade\r\nUpgrade: TLS/1.0, HTTP/1.1\r\nContent-Length: 0\r\nConnection: Upgrade\r\n\r\n",
+        BodyFraming.Length, "", "HTTP/1.1 426 Upgrade\r\nContent-Length: 0\r\nConnection: Upgrade\r\nUpgrade: TLS/1.0, HTTP/1.1\r\n\r\n")]
+    [InlineData("HTTP/1.1 426 Upgrade\r\nContent-Length: 0\r\n\r\n", BodyFraming.Length, "", "HTTP/1.1 426 Upgrade\r\nContent-Length: 0\r\n\r\n")]
+    [InlineData("HTTP/1.1 200 OK\r\nUpgrade: h2\r\nConnection: Upgrade\r\nContent-Length: 0\r\n\r\n", BodyFraming.Length, "", "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")]
     internal void A_response_goes_to_the_client_like_this(string received, BodyFraming framing, string connection, string sent) =>
         Assert.Equal(sent, Heads.Written(output =>
-            HeadWriter.WriteResponse(output, Heads.Response(received), framing, Wire.Bytes(connection))));
+            HeadWriter.WriteResponse(output, Heads.Response(received), framing, Wire.Bytes(connection), date: default)));
+
+    [Theory]
+    [InlineData("A: 1\r\n", "A: 1\r\nDate: now\r\n")]
+    [InlineData("dAtE: then\r\nA: 1\r\n", "dAtE: then\r\nA: 1\r\n")]
+    [InlineData("Date: then\r\nDate: later\r\n", "Date: then\r\nDate: later\r\n")]
+    [InlineData("Date:\r\n", "Date:\r\n")]
+    [InlineData("Date: then\r\nConnection: date\r\n", "Date: now\r\n")]
+    public void A_response_without_a_date_gets_one(string received, string sent) => Assert.Equal(
+        $"HTTP/1.1 200 OK\r\n{sent}\r\n",
+        Heads.Written(output => HeadWriter.WriteResponse(
+            output, Heads.Response($"HTTP/1.1 200 OK\r\n{received}\r\n"), BodyFraming.None, default, "Date: now\r\n"u8)));
+
+    [Theory]
+    [InlineData("POST", "", "Content-Length: 0\r\n")]
+    [InlineData("PUT", "", "Content-Length: 0\r\n")]
+    [InlineData("PATCH", "", "Content-Length: 0\r\n")]
+    [InlineData("POST", "Content-Length: 5\r\n", "")]
+    [InlineData("POST", "Transfer-Encoding: chunked\r\n", "Transfer-Encoding: chunked\r\n")]
+    [InlineData("POST", "Connection: Upgrade\r\nUpgrade: tcp\r\n", "")]
+    [InlineData("GET", "", "")]
+    [InlineData("DELETE", "", "")]
+    public void A_request_that_could_have_a_body_says_that_it_has_none(string method, string fields, string last)
+    {
+        var forwarded = new ForwardedFields(IPAddress.Parse("1.2.3.4"), "http");
+        var request = Heads.Request($"{method} / HTTP/1.1\r\nHost: a.com\r\n{fields}\r\n");
+
+        var sent = Heads.Written(output => HeadWriter.WriteRequest(output, request, forwarded));
+
+        Assert.EndsWith($"\r\n{last}\r\n", sent);
+        Assert.Equal(last.StartsWith("Content-Length") || fields.StartsWith("Content-Length"), sent.Contains("Content-Length"));
+    }
 
     [Fact]
     public void Trailers_pass_but_none_that_would_belong_into_a_head()
@@ -90,8 +126,9 @@ public sealed class HeadWriterTests
             Assert.Equal(
                 (ParseStatus.Complete, sent.Length, generated.Meaning.Method, generated.Meaning.Target, generated.Meaning.Authority),
                 (again.Status, again.HeadLength, again.Method, again.Target, again.Authority));
+            var framing = request.LacksLength ? BodyFraming.Length : generated.Meaning.Framing;
             Assert.Equal(
-                (generated.Meaning.Framing, generated.Meaning.ContentLength, true, 1),
+                (framing, generated.Meaning.ContentLength, true, 1),
                 (again.Framing, again.ContentLength, again.IsPersistent, again.MinorVersion));
             Assert.Contains("X-Forwarded-For=1.2.3.4\nX-Real-IP=1.2.3.4\nX-Forwarded-Proto=http", again.Fields);
         });
