@@ -10,6 +10,7 @@ to all alike, and a ratio is taken within each round before its median is.
 import argparse
 import concurrent.futures
 import datetime
+import functools
 import os
 import platform
 import re
@@ -364,10 +365,10 @@ class Bench(NamedTuple):
     upstream_port: int
 
 
-def measure_load(bench, site, path):
+def measure_load(bench, site, path, script=None):
     """Rounds of wrk or h2load against each proxy in turn; returns name → list of one dict a round."""
     options = bench.options
-    run = run_h2load if site.is_h2 else run_wrk
+    run = run_h2load if site.is_h2 else functools.partial(run_wrk, script=script)
     proxies = start_proxies(bench, site)
     for name, proxy in proxies.items():
         run(name, *proxy, site, path, options.warm_up)
@@ -384,17 +385,17 @@ def measure_load(bench, site, path):
     return results
 
 
-def run_wrk(name, process, port, site, path, seconds):
+def run_wrk(name, process, port, site, path, seconds, script=None):
     address = site.domain if site.is_tls else "127.0.0.1"
     output, cpu, pss = run_load(name, process, seconds, [
         "wrk", "-t2", f"-c{CONNECTIONS}", f"-d{seconds}s", "--latency", "-H", f"Host: {site.domain}",
-        f"{site.scheme}://{address}:{port}{path}"])
+        *(["-s", script] if script else []), f"{site.scheme}://{address}:{port}{path}"])
     if errors := re.search(r"Non-2xx.*|Socket errors.*", output):
         sys.exit(f"{NAMES[name]}: {errors[0]}")
     p99 = re.search(r"99%\s+([\d.]+)(us|ms|s)\n", output)
     if "nan" in output or not p99:
         # Now and then wrk loses its own statistics in a round; such a round is measured again.
-        return run_wrk(name, process, port, site, path, seconds)
+        return run_wrk(name, process, port, site, path, seconds, script)
     requests = int(re.search(r"(\d+) requests in", output)[1])
     return {
         "cpu": cpu / requests * 1e6,
@@ -672,6 +673,12 @@ def write_load(results, latency="p99 ms"):
     return write_table(header, rows) + write_ratios(results)
 
 
+def write_posts(results, connections):
+    text = ("Each carries 100 bytes. A connection to the app that carried a body serves one client alone, and ends with it: with\n"
+            f"{connections}, that is what it costs.\n\n")
+    return text + write_load(results)
+
+
 def write_h2_load(results):
     text = (f"h2load drives {H2_CLIENTS} connections with {H2_STREAMS} streams each, from 2 threads, over TLS. It tells the\n"
             "mean of the latencies alone.\n\n")
@@ -793,6 +800,12 @@ ALL = list(START)
 SCENARIOS = {
     "small-get": Scenario(
         "Small GET, kept alive", ALL, lambda bench: write_load(measure_load(bench, HTTP, "/"))),
+    "small-post": Scenario(
+        "Small POST, kept alive", ALL,
+        lambda bench: write_posts(measure_load(bench, HTTP, "/", HERE / "post.lua"), "clients that stay")),
+    "new-post": Scenario(
+        "Small POST, a connection each", ALL,
+        lambda bench: write_posts(measure_load(bench, HTTP, "/", HERE / "new-post.lua"), "clients that leave after it")),
     "large-get": Scenario(
         "GET of 100 KB, kept alive", ALL, lambda bench: write_load(measure_load(bench, HTTP, "/100k"))),
     "https-get": Scenario(

@@ -110,6 +110,8 @@ public class Http2MatrixResets(SharedHotcore shared) : HotcoreTest(shared)
     public async Task An_upstream_that_resets_before_its_answer_is_no_answer(ClientKind client, UpstreamKind upstream)
     {
         await using var pair = await Pair.Open(Hotcore, client, upstream);
+        // A port that has never answered is asked whether it speaks TLS.
+        await pair.ExpectToWork();
         var (asked, accepted) = await pair.BeginAndAccept();
         await asked.Send("a body, so that it cannot be sent again"u8.ToArray());
         await asked.End();
@@ -126,6 +128,8 @@ public class Http2MatrixResets(SharedHotcore shared) : HotcoreTest(shared)
     public async Task An_upstream_that_resets_within_the_question_is_no_answer(ClientKind client, UpstreamKind upstream)
     {
         await using var pair = await Pair.Open(Hotcore, client, upstream);
+        // A port that has never answered is asked whether it speaks TLS.
+        await pair.ExpectToWork();
         var (asked, accepted) = await pair.BeginAndAccept();
         await asked.Send("hello"u8.ToArray());
         await accepted.ReadExactly(5);

@@ -32,7 +32,7 @@ internal static class Forwarder
                 upstream.Break();
             var sending = SendRequestAsync(exchange, upstream); // 3
             var received = await ReceiveHeadAsync(exchange, upstream); // 4
-            if (upstream.HintsAtTls(exchange, received) && !exchange.IsAbandoned && await upstream.Port.TryTlsAsync(exchange))
+            if (upstream.HintsAtTls(exchange, received) && await upstream.Port.TryTlsAsync(exchange))
             {
                 if (!exchange.CanBeSentAgain)
                     return await FailAsync(exchange, ErrorPage.SpeaksHttps(mapping), upstream, sending);
@@ -62,12 +62,12 @@ internal static class Forwarder
             : router.ServeAsync(exchange);
     }
 
-    /// <summary>What the port did, for whoever comes next; that its client went away says nothing about it.</summary>
+    /// <summary>What the port did, for whoever comes next.</summary>
     private static void NoteState(Exchange exchange, Upstream upstream, HeadResult received)
     {
         if (received == HeadResult.Complete)
             upstream.Port.State.NoteAnswer(exchange.Loop.Events.NowMilliseconds, upstream.IsTls);
-        else if (received == HeadResult.Died && !exchange.IsAbandoned)
+        else if (received == HeadResult.Died && !upstream.IsEnded)
             upstream.Port.State.NoteFailure();
     }
 
@@ -154,7 +154,7 @@ internal static class Forwarder
         if (result == BodyCopyResult.Complete && exchange.HasSentRequest && upstream.IsReusable(exchange.Response))
         {
             await sending; // Complete already: awaiting it gives its state back.
-            exchange.Loop.Upstreams.Return(upstream);
+            upstream.Return();
         }
         else
         {

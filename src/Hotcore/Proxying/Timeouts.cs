@@ -45,7 +45,7 @@ internal static class Timeouts
     public const long Starving = 100;
 
     /// <summary>For a TLS handshake with an app.</summary>
-    public const long UpstreamHandshake = 5_000;
+    public const long UpstreamHandshake = 3_000;
 
     /// <summary>For the rest of an answer that may say why it refuses plain HTTP.</summary>
     public const long Explanation = 100;

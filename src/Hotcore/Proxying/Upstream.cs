@@ -26,7 +26,7 @@ internal enum HeadResult
 
 /// <summary>
 /// What serves one exchange at a time: a connection to an app's port, or one stream of such a connection. Lent by the
-/// <see cref="UpstreamPool"/>; whoever took it settles it with <see cref="UpstreamPool.Return"/> or <see cref="Close"/>.
+/// <see cref="UpstreamPool"/>; whoever took it settles it with <see cref="Return"/> or <see cref="Close"/>.
 /// </summary>
 internal abstract class Upstream(UpstreamPort port, Connection connection)
 {
@@ -40,6 +40,9 @@ internal abstract class Upstream(UpstreamPort port, Connection connection)
 
     /// <summary>hotcore speaks TLS to the app.</summary>
     public bool IsTls { get; } = connection is TlsConnection;
+
+    /// <summary>It was hotcore that ended it, so that nothing can be told of the app.</summary>
+    public abstract bool IsEnded { get; }
 
     /// <summary>
     /// What was received for an exchange's request looks as if the app spoke TLS alone, so that it cannot have carried the request out.

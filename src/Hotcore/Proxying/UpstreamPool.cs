@@ -24,23 +24,17 @@ internal sealed class UpstreamPool(ProxyLoop owner, EventLoop loop, PortStates s
             : OpenOrWaitAsync(port, mapping, exchange);
     }
 
-    /// <summary>Takes back what served an exchange that ended cleanly.</summary>
-    public void Return(Upstream upstream)
-    {
-        upstream.Return();
-        _sweep ??= new IdleSweep(loop, this);
-        _sweep.Begin();
-    }
-
     /// <summary>Closes everything that is idle; returns how many connections that were.</summary>
     public int CloseIdle() => _ports.Values.Sum(port => port.CloseIdle());
 
     private UpstreamPort PortOf(int number)
     {
         if (!_ports.TryGetValue(number, out var port))
-            _ports[number] = port = new UpstreamPort(number, states.Of(number), owner, loop);
+            _ports[number] = port = new UpstreamPort(number, states.Of(number), owner, loop, Sweep);
         return port;
     }
+
+    private void Sweep() => (_sweep ??= new IdleSweep(loop, this)).Begin();
 
     private async LoopTask<Upstream?> OpenOrWaitAsync(UpstreamPort port, Mapping mapping, Exchange exchange)
     {

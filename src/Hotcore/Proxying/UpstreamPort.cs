@@ -17,11 +17,13 @@ internal sealed class UpstreamPort
     private readonly Http2Upstreams _http2;
     private readonly UpstreamConnector _connector;
     private readonly HeldRequests _held;
+    private readonly Action _whenKept;
     private readonly Action _closeIdle;
 
-    public UpstreamPort(int number, PortState state, ProxyLoop owner, EventLoop loop)
+    /// <summary><paramref name="whenKept"/> is told when a connection has become idle, so that it is looked at in time.</summary>
+    public UpstreamPort(int number, PortState state, ProxyLoop owner, EventLoop loop, Action whenKept)
     {
-        (Number, State, _owner, _loop) = (number, state, owner, loop);
+        (Number, State, _owner, _loop, _whenKept) = (number, state, owner, loop, whenKept);
         _http2 = new Http2Upstreams(loop);
         _connector = new UpstreamConnector(number, state, owner, loop);
         _held = new HeldRequests(ProbeAsync, owner.Router.IsInForce, loop);
@@ -92,10 +94,15 @@ internal sealed class UpstreamPort
         upstream.BecomeIdle();
         if (State.Queue.HasStarving || !_idle.TryAdd(upstream))
             upstream.Close();
+        else
+            _whenKept();
     }
 
     /// <summary>The HTTP/2 connection that was being opened takes more streams now, or never will.</summary>
     public void HasOpenedHttp2() => _http2.HasOpened();
+
+    /// <summary>An HTTP/2 connection has no stream any more, and is kept.</summary>
+    public void HasBecomeIdle() => _whenKept();
 
     /// <summary>An HTTP/2 connection is at its end.</summary>
     public void Forget(Http2UpstreamConnection connection) => _http2.Forget(connection);

@@ -48,6 +48,8 @@ internal sealed class Http1Upstream : Upstream
 
     public override bool HasServed => _hasServed;
 
+    public override bool IsEnded => Connection.IsClosed;
+
     /// <summary>When it became idle, on the loop's clock.</summary>
     public long IdleSince { get; private set; }
 
@@ -65,7 +67,7 @@ internal sealed class Http1Upstream : Upstream
     /// <summary>
     /// An alert, a 400 that says so, a redirect to the https where the request came from, or nothing from a port that never answered.
     /// </summary>
-    public override bool HintsAtTls(Exchange exchange, HeadResult received) => !IsTls && !_hasServed && received switch
+    public override bool HintsAtTls(Exchange exchange, HeadResult received) => !IsTls && !IsEnded && !_hasServed && received switch
     {
         HeadResult.Complete => _asksForTls || exchange.IsSentBackToHttps(),
         HeadResult.Malformed => TlsHints.IsAlert(_input.Unread),

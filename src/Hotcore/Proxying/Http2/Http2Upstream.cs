@@ -19,6 +19,7 @@ internal sealed class Http2Upstream : Upstream, IHttp2StreamOwner
     private Exchange? _exchange;
     private bool _hasHead;
     private bool _hasFinalHead;
+    private bool _isEnded;
     private bool _isClosed;
     private AnswerFault? _fault;
 
@@ -35,6 +36,8 @@ internal sealed class Http2Upstream : Upstream, IHttp2StreamOwner
 
     public override bool HasServed => Stream.Id > 1;
 
+    public override bool IsEnded => _isEnded;
+
     public override BodySink RequestBody => Stream.Sink;
 
     public override BodySource ResponseBody => Stream.Source;
@@ -50,7 +53,7 @@ internal sealed class Http2Upstream : Upstream, IHttp2StreamOwner
 
     /// <summary>The first call over the connection came to nothing, and no other has ever been answered.</summary>
     public override bool HintsAtTls(Exchange exchange, HeadResult received) =>
-        !IsTls && received != HeadResult.Complete && !HasServed && !Port.State.HasEverAnswered;
+        !IsTls && !IsEnded && received != HeadResult.Complete && !HasServed && !Port.State.HasEverAnswered;
 
     public override void BeginRequest(Exchange exchange)
     {
@@ -124,6 +127,7 @@ internal sealed class Http2Upstream : Upstream, IHttp2StreamOwner
 
     public override void Break()
     {
+        _isEnded = true;
         Stream.Reset(ErrorCode.Cancel);
         _headReceived.Cancel();
     }

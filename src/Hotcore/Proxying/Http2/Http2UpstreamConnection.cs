@@ -98,6 +98,8 @@ internal sealed class Http2UpstreamConnection : IHttp2Endpoint
         _idleSinceRound = _connection.Loop.Round;
         if (_isGoingAway || _http2.Peer.MaxConcurrentStreams == 0)
             Close(); // It is of no more use.
+        else
+            _port.HasBecomeIdle();
     }
 
     /// <summary>
