@@ -89,6 +89,25 @@ public class GoneClients(SharedHotcore shared) : HotcoreTest(shared)
         Assert.Equal("late", (await client.Read()).Text);
     }
 
+    [Fact]
+    public async Task A_reader_of_events_that_has_finished_sending_gets_the_next_one()
+    {
+        await using var upstream = TestUpstream.Scripted();
+        var domain = await Hotcore.AddNewDomain(upstream.Port);
+        await using var client = await Hotcore.Connect();
+        await client.Send($"GET / HTTP/1.1\r\nHost: {domain}\r\n\r\n");
+        using var connection = await upstream.Accept();
+        await connection.ExpectRequest();
+        await connection.Send("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nev");
+        Assert.Equal(200, (await client.ReadHead()).Status);
+        client.HalfClose();
+
+        await Task.Delay(TimeSpan.FromSeconds(5)); // The case itself: more than an answer has to begin, less than it may be silent.
+        await connection.Send("en");
+
+        Assert.Equal("even", System.Text.Encoding.Latin1.GetString(await client.Reader.ReadExactly(4)));
+    }
+
     [Theory]
     [InlineData("close_notify alone")]
     [InlineData("the end of the connection alone")]

@@ -28,10 +28,9 @@ public class HttpsApps(SharedHotcore shared) : HotcoreTest(shared)
         var domain = await Hotcore.AddNewDomain(app.Port);
         await using var client = await Hotcore.Connect();
 
-        Assert.Equal("POST /first", (await client.Exchange(
-            $"POST /first HTTP/1.1\r\nHost: {domain}\r\nContent-Length: 0\r\n\r\n")).Text);
+        Assert.Equal("GET /first", (await client.Get(domain, "/first")).Text);
         Assert.Equal("GET /second", (await client.Get(domain, "/second")).Text);
-        Assert.Equal(["POST /first", "GET /second"], app.Requests);
+        Assert.Equal(["GET /first", "GET /second"], app.Requests);
     }
 
     [Theory]
@@ -61,6 +60,74 @@ public class HttpsApps(SharedHotcore shared) : HotcoreTest(shared)
         var overHttp = await Hotcore.Get(domain, "/page?x=1");
         Assert.Equal((301, target), (overHttp.Status, overHttp.Fields["Location"]));
         Assert.Equal("GET /page?x=1", (await Hotcore.GetTls(domain, target: "/page?x=1")).Text);
+    }
+
+    /// <summary>Where the app said nothing, nobody knows whether it carried the request out.</summary>
+    [Theory]
+    [InlineData("an alert", 200)]
+    [InlineData("Go's words", 200)]
+    [InlineData("nothing", 502)]
+    public async Task What_may_not_be_repeated_is_sent_again_only_where_it_was_refused(string kind, int status)
+    {
+        await using var app = HttpsApp.Start(ToPlain[kind]);
+        var domain = await Hotcore.AddNewDomain(app.Port);
+        var request = $"POST / HTTP/1.1\r\nHost: {domain}\r\nContent-Length: 0\r\n\r\n";
+
+        Assert.Equal(status, (await Send(request)).Status);
+        Assert.Equal(200, (await Send(request)).Status);
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    public async Task An_alert_that_comes_byte_by_byte_is_one(int first)
+    {
+        await using var upstream = TestUpstream.Serving(async connection =>
+        {
+            await connection.ExpectHead();
+            await connection.Send(ToPlain["an alert"][..first]);
+            await connection.ExpectEnd();
+        });
+        var domain = await Hotcore.AddNewDomain(upstream.Port);
+
+        // The app answers TLS as little as anything else.
+        Assert.Equal(502, (await Hotcore.Get(domain)).Status);
+        await Wait.Until(() => upstream.Received.Contains('\x16'), "the beginning of a handshake");
+    }
+
+    [Fact]
+    public async Task What_comes_behind_an_answer_in_a_record_of_its_own_is_no_other_clients_answer()
+    {
+        // Head and body behind a 204 that has none, in two records of one write.
+        await using var app = HttpsApp.Start(
+            ToPlain["an alert"], "HTTP/1.1 204 No Content\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil");
+        var domain = await Hotcore.AddNewDomain(app.Port);
+        for (var i = 0; i < 10; i++)
+            Assert.Equal(204, (await Hotcore.Get(domain, $"/{i}")).Status);
+    }
+
+    [Theory]
+    [InlineData("HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length : 13\r\n\r\n", "HTTPS, please")]
+    [InlineData("HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 13, 13\r\n\r\n", "HTTPS, please")]
+    [InlineData("HTTP/1.1 400 Bad Request\r\nConnection: close\r\nX: {0}\r\n\r\n", "HTTPS, please")]
+    [InlineData("HTTP/1.1 400 Bad Request\r\nConnection: close\r\nX: {0}\r\n\r\n", "")]
+    public async Task A_400_is_looked_into_and_passed_as_it_is(string head, string body)
+    {
+        // One that fills a buffer of hotcore's to its last byte: whatever comes behind it moves it.
+        const int BufferBytes = 16_384;
+        head = head.Replace("{0}", new string('x', BufferBytes - head.Length + "{0}".Length));
+        await using var upstream = TestUpstream.Serving(async connection =>
+        {
+            await connection.ExpectHead();
+            await connection.Send(head);
+            await Task.Delay(20); // A server that writes head and body apart.
+            await connection.Send(body);
+        });
+        var domain = await Hotcore.AddNewDomain(upstream.Port);
+
+        var response = await Hotcore.Get(domain);
+
+        Assert.Equal((400, body), (response.Status, response.Text));
     }
 
     [Fact]

@@ -79,6 +79,8 @@ public class UnreadBodies(SharedHotcore shared) : HotcoreTest(shared)
     [Theory]
     [InlineData("X-Forwarded-For: 203.0.113.7\r\n")]
     [InlineData("Forwarded: for=203.0.113.7\r\n")]
+    [InlineData("X-Real-IP: 203.0.113.7\r\n")]
+    [InlineData("Via: 1.1 edge\r\n")]
     public async Task Of_a_client_that_speaks_for_many_no_connection_is_kept_that_carried_a_body(string field)
     {
         await using var upstream = Unreading();

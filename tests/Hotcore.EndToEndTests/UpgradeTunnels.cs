@@ -34,18 +34,19 @@ public class UpgradeTunnels(SharedHotcore shared) : HotcoreTest(shared)
 
     /// <summary>As docker's exec and attach do: the length says where the body ends.</summary>
     [Theory]
-    [InlineData(true)]
-    [InlineData(false)]
-    public async Task An_upgrade_with_a_body_of_known_length_is_body_then_101_then_bytes(bool comesAtOnce)
+    [InlineData(true, 29)]
+    [InlineData(false, 29)]
+    [InlineData(false, 100_000)]
+    public async Task An_upgrade_with_a_body_of_known_length_is_body_then_101_then_bytes(bool comesAtOnce, int length)
     {
-        const string Body = "{\"Detach\":false,\"Tty\":false}";
+        var body = "{\"Detach\":false,\"Tty\":false}".PadRight(length);
         await using var upstream = TestUpstream.Scripted();
         var domain = await Hotcore.AddNewDomain(upstream.Port);
         await using var client = await Hotcore.Connect();
         var head = $"POST /exec/1/start HTTP/1.1\r\nHost: {domain}\r\nContent-Type: application/json\r\n"
-            + $"Content-Length: {Body.Length}\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n";
+            + $"Content-Length: {body.Length}\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n";
 
-        await client.Send(comesAtOnce ? head + Body + "early" : head);
+        await client.Send(comesAtOnce ? head + body + "early" : head);
         using var connection = await upstream.Accept();
         if (!comesAtOnce)
         {
@@ -53,13 +54,13 @@ public class UpgradeTunnels(SharedHotcore shared) : HotcoreTest(shared)
             await connection.ExpectHead();
             await connection.Send("HTTP/1.1 101 UPGRADED\r\nContent-Type: application/vnd.docker.raw-stream\r\n"
                 + "Connection: Upgrade\r\nUpgrade: tcp\r\n\r\n");
-            await client.Send(Body);
-            Assert.Equal(Body, Encoding.Latin1.GetString(await connection.Reader.ReadExactly(Body.Length)));
+            await client.Send(body);
+            Assert.Equal(body, Encoding.Latin1.GetString(await connection.Reader.ReadExactly(body.Length)));
         }
         else
         {
             var request = await connection.ExpectRequest();
-            Assert.Equal(("POST", Body, "tcp"), (request.Method, request.Text, request.Fields["Upgrade"]));
+            Assert.Equal(("POST", body, "tcp"), (request.Method, request.Text, request.Fields["Upgrade"]));
             Assert.True(request.WantsUpgrade);
             await connection.Send("HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n");
             Assert.Equal("early", Encoding.Latin1.GetString(await connection.Reader.ReadExactly(5)));

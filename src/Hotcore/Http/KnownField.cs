@@ -29,6 +29,7 @@ internal enum KnownField : byte
     Trailer,
     TransferEncoding,
     Upgrade,
+    Via,
     XForwardedFor,
     XForwardedHost,
     XForwardedProto,
@@ -44,6 +45,7 @@ internal static class FieldNames
     public static KnownField Identify(ReadOnlySpan<byte> name) => name.Length switch
     {
         2 => Match(name, "te"u8, KnownField.TE),
+        3 => Match(name, "via"u8, KnownField.Via),
         4 => (name[0] | 0x20) == 'h'
             ? Match(name, "host"u8, KnownField.Host)
             : Match(name, "date"u8, KnownField.Date),

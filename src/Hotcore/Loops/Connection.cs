@@ -79,6 +79,9 @@ internal class Connection : Registration
         return received >= 0 ? (int)received : Libc.LastError == Libc.EAGAIN ? WouldBlock : Failed;
     }
 
+    /// <summary>Whether nothing is left to receive for now; the kernel is asked only where it may know more than was received.</summary>
+    public virtual bool IsDrained => !Readable.IsSet || TryPeek() == WouldBlock;
+
     /// <summary>Sends all of <paramref name="bytes"/>; false when the connection broke, was closed, or took nothing for the time given.</summary>
     public LoopTask<bool> SendAsync(ReadOnlyMemory<byte> bytes, long timeoutMilliseconds)
     {

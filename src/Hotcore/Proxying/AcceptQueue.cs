@@ -1,24 +1,27 @@
 namespace Hotcore.Proxying;
 
 /// <summary>
-/// The connections opened to one port, in the order in which the app gets to accept them: one that is answered shows that those
-/// before it have been accepted. An app with one thread accepts none while that thread reads from a kept connection, which only
+/// The connections opened to one port, in the order in which the app gets to accept them: one over which something comes shows that
+/// those before it have been accepted. An app with one thread accepts none while that thread reads from a kept connection, which only
 /// hotcore can end. Any thread.
 /// </summary>
 internal sealed class AcceptQueue
 {
     private long _opened;
-    private long _answered;
+    private long _accepted;
     private long _starving;
 
     /// <summary>A connection waits whose app may never accept it, unless idle ones are closed and none is kept.</summary>
-    public bool HasStarving => Volatile.Read(ref _starving) > Volatile.Read(ref _answered);
+    public bool HasStarving => Volatile.Read(ref _starving) > Volatile.Read(ref _accepted);
 
-    /// <summary>The number of a connection that was opened just now.</summary>
+    /// <summary>The number of a connection that is opened next.</summary>
     public long TakeNumber() => Interlocked.Increment(ref _opened);
 
-    /// <summary>The first answer came over that connection.</summary>
-    public void NoteAnswer(long number) => RaiseTo(ref _answered, number);
+    /// <summary>Whether that connection has been accepted, as far as can be told.</summary>
+    public bool IsAccepted(long number) => number <= Volatile.Read(ref _accepted);
+
+    /// <summary>Something came over that connection.</summary>
+    public void NoteAccepted(long number) => RaiseTo(ref _accepted, number);
 
     /// <summary>A request went over that connection, and nothing has come for a while.</summary>
     public void NoteStarving(long number) => RaiseTo(ref _starving, number);

@@ -77,7 +77,7 @@ internal sealed class ClientConnection
             await _session.RunAsync();
             // Closing over bytes that nobody has read is a reset, and would take back what the client has not read yet.
             if (_session.MustLinger || !Input.IsEmpty || Connection.Readable.IsSet)
-                await LingerAsync(_session.IsOwedPatience ? long.MaxValue : MostLingerBytes);
+                await LingerAsync(_session.IsOwedPatience);
         }
         finally
         {
@@ -164,24 +164,26 @@ internal sealed class ClientConnection
 
     /// <summary>
     /// Reads on until the client has seen the last answer, and closes or falls silent: one that sends a long body before it reads
-    /// would lose the answer to a reset (RFC 9112 9.6). Of one whose request was refused, no more than <paramref name="mostBytes"/>.
+    /// would lose the answer to a reset (RFC 9112 9.6). One whose request was refused has less
+    /// time, and as little to say.
     /// </summary>
-    private async LoopTask LingerAsync(long mostBytes)
+    private async LoopTask LingerAsync(bool isOwedPatience)
     {
         Connection.FinishSending();
         Input.Release();
-        var until = Connection.Loop.NowMilliseconds + (Loop.IsHurried ? Timeouts.Linger : Timeouts.LongestLinger);
-        for (var bytes = 0L; Connection.Loop.NowMilliseconds < until && bytes < mostBytes;)
+        var began = Connection.Loop.NowMilliseconds;
+        for (var bytes = 0L; isOwedPatience || bytes < MostLingerBytes;)
         {
             var received = Input.FillFrom(Connection);
             Input.Release();
             bytes += Math.Max(received, 0);
-            if (received is 0 or Connection.Failed)
+            var most = isOwedPatience && !Loop.IsHurried ? Timeouts.LongestLinger : Timeouts.Linger;
+            var left = Math.Min(Timeouts.Linger, began + most - Connection.Loop.NowMilliseconds);
+            if (received is 0 or Connection.Failed || left <= 0)
                 return;
-            var patience = Math.Min(Timeouts.Linger, until - Connection.Loop.NowMilliseconds);
             if (received != Connection.WouldBlock)
                 await Connection.Loop.YieldAsync();
-            else if (await Connection.Readable.WaitAsync(patience) != WaitResult.Ready)
+            else if (await Connection.Readable.WaitAsync(left) != WaitResult.Ready)
                 return;
         }
     }

@@ -179,7 +179,7 @@ internal abstract class Exchange
         _isIdempotent = Request.IsIdempotent && !WantsUpgrade;
         foreach (ref readonly var field in Request.Fields.Fields)
         {
-            if (field.Known is KnownField.XForwardedFor or KnownField.Forwarded)
+            if (field.Known is KnownField.XForwardedFor or KnownField.Forwarded or KnownField.XRealIP or KnownField.Via)
                 SpeaksForMany = true;
             else if (field.Known == KnownField.Accept)
                 WantsHtml |= Request.Fields.Value(field).IndexOf("text/html"u8) >= 0;

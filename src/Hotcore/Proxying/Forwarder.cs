@@ -23,6 +23,7 @@ internal static class Forwarder
     /// <summary>Serves <paramref name="exchange"/>, whose request head is complete; true when the client may send another request.</summary>
     public static async LoopTask<bool> ForwardAsync(Exchange exchange, Mapping mapping)
     {
+        var hasTriedTls = false;
         for (var sends = 1; ; sends++)
         {
             exchange.Upstream = await exchange.Loop.Upstreams.TakeAsync(mapping, exchange); // 2
@@ -32,15 +33,17 @@ internal static class Forwarder
                 upstream.Break();
             var sending = SendRequestAsync(exchange, upstream); // 3
             var received = await ReceiveHeadAsync(exchange, upstream); // 4
-            if (upstream.HintsAtTls(exchange, received) && await upstream.Port.TryTlsAsync(exchange))
+            var hintsAtTls = upstream.HintsAtTls(exchange, received);
+            NoteState(exchange, upstream, received, hintsAtTls);
+            if (hintsAtTls && !hasTriedTls && await upstream.Port.TryTlsAsync(exchange))
             {
-                if (!exchange.CanBeSentAgain)
+                hasTriedTls = true;
+                if (!IsSurelyNotCarriedOut(exchange, received))
                     return await FailAsync(exchange, ErrorPage.SpeaksHttps(mapping), upstream, sending);
                 await EndAsync(exchange, upstream, sending);
                 continue;
             }
 
-            NoteState(exchange, upstream, received);
             if (IsToBeSentAgain(exchange, upstream, received, sends))
             {
                 if (received == HeadResult.Died)
@@ -63,13 +66,20 @@ internal static class Forwarder
     }
 
     /// <summary>What the port did, for whoever comes next.</summary>
-    private static void NoteState(Exchange exchange, Upstream upstream, HeadResult received)
+    private static void NoteState(Exchange exchange, Upstream upstream, HeadResult received, bool hintsAtTls)
     {
-        if (received == HeadResult.Complete)
+        if (received == HeadResult.Complete && !hintsAtTls)
             upstream.Port.State.NoteAnswer(exchange.Loop.Events.NowMilliseconds, upstream.IsTls);
         else if (received == HeadResult.Died && !upstream.IsEnded)
             upstream.Port.State.NoteFailure();
     }
+
+    /// <summary>
+    /// An app that speaks TLS has not carried out what came without it. Where it said nothing it may speak both, and only what may be
+    /// repeated is.
+    /// </summary>
+    private static bool IsSurelyNotCarriedOut(Exchange exchange, HeadResult received) =>
+        received == HeadResult.Died ? exchange.MayBeSentAgain : exchange.CanBeSentAgain;
 
     private static bool IsToBeSentAgain(Exchange exchange, Upstream upstream, HeadResult received, int sends) =>
         !exchange.IsAbandoned
@@ -136,7 +146,11 @@ internal static class Forwarder
                 return received;
             exchange.KeepToUpstream();
             if (!await exchange.SendInterimAsync())
+            {
+                upstream.Break(); // Nobody is there to get the rest.
                 return HeadResult.Died;
+            }
+
             await exchange.Loop.Events.YieldAsync(); // There is no end to how many an upstream may send.
         }
     }

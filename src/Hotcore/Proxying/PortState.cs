@@ -27,6 +27,7 @@ internal sealed class PortState
     private long _lastAnswer; // Zero: never.
     private long _lastSignOfLife;
     private long _triedTlsInVainAt;
+    private long _relievedAt;
     private volatile bool _hasFailed;
     private volatile bool _speaksTls;
 
@@ -34,11 +35,7 @@ internal sealed class PortState
     public AcceptQueue Queue { get; } = new();
 
     /// <summary>The app speaks HTTPS, and nothing else.</summary>
-    public bool SpeaksTls
-    {
-        get => _speaksTls;
-        set => _speaksTls = value;
-    }
+    public bool SpeaksTls => _speaksTls;
 
     /// <summary>The app has answered, since hotcore runs.</summary>
     public bool HasEverAnswered => Volatile.Read(ref _lastAnswer) != 0;
@@ -75,9 +72,14 @@ internal sealed class PortState
     /// Whether the port cannot be relied on: it has not answered since <paramref name="mapping"/> was made, or the last thing seen
     /// of it was a failure.
     /// </summary>
-    public bool IsInDoubt(Mapping mapping, long nowMilliseconds) =>
-        _hasFailed || !HasEverAnswered
-        || nowMilliseconds - Volatile.Read(ref _lastAnswer) > (DateTimeOffset.UtcNow - mapping.MadeAt).TotalMilliseconds;
+    public bool IsInDoubt(Mapping mapping, long nowMilliseconds)
+    {
+        if (_hasFailed || !HasEverAnswered)
+            return true;
+        // Both times are known to the second. Of a mapping of the future (the clock was set back) nothing can be told.
+        var mappedFor = (DateTimeOffset.UtcNow - mapping.MadeAt).TotalMilliseconds;
+        return mappedFor >= 0 && nowMilliseconds - Volatile.Read(ref _lastAnswer) > mappedFor + WriteIntervalMilliseconds;
+    }
 
     /// <summary>Whether TLS may be tried with the app: not soon after it did not understand it, since that disturbs it.</summary>
     public bool MayTryTls(long nowMilliseconds)
@@ -86,15 +88,30 @@ internal sealed class PortState
         return before == 0 || nowMilliseconds - before >= Timeouts.BetweenTlsTries;
     }
 
-    /// <summary>TLS was tried, and the app does not speak it.</summary>
-    public void NoteTlsInVain(long nowMilliseconds) => Volatile.Write(ref _triedTlsInVainAt, nowMilliseconds);
+    /// <summary>TLS was tried: the app speaks it, or does not.</summary>
+    public void NoteTls(bool isSpoken, long nowMilliseconds)
+    {
+        if (isSpoken)
+            _speaksTls = true;
+        else
+            Volatile.Write(ref _triedTlsInVainAt, nowMilliseconds);
+    }
 
     /// <summary>Adds the port as one more loop sees it.</summary>
     public void Add(UpstreamPort view) => ImmutableInterlocked.Update(ref _views, static (views, one) => views.Add(one), view);
 
-    /// <summary>Has every loop close its idle connections to the port, soon.</summary>
-    public void CloseIdleEverywhere()
+    /// <summary>
+    /// That connection waits for an answer, perhaps to be accepted: has every loop close its idle connections to the port, soon.
+    /// However many wait that seem to have been accepted, that happens once in a while.
+    /// </summary>
+    public void Relieve(long number, long nowMilliseconds)
     {
+        var isAccepted = Queue.IsAccepted(number);
+        if (!isAccepted)
+            Queue.NoteStarving(number);
+        if (isAccepted && nowMilliseconds - Volatile.Read(ref _relievedAt) < Timeouts.BetweenReliefs)
+            return;
+        Volatile.Write(ref _relievedAt, nowMilliseconds);
         foreach (var view in _views)
             view.PostCloseIdle();
     }

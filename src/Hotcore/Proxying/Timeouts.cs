@@ -45,7 +45,7 @@ internal static class Timeouts
     public const long Starving = 100;
 
     /// <summary>For a TLS handshake with an app.</summary>
-    public const long UpstreamHandshake = 3_000;
+    public const long UpstreamHandshake = 2_000;
 
     /// <summary>For the rest of an answer that may say why it refuses plain HTTP.</summary>
     public const long Explanation = 100;
@@ -55,6 +55,9 @@ internal static class Timeouts
 
     /// <summary>How often the idle connections to a port are closed while one waits to be accepted.</summary>
     public const long BetweenReliefs = 1_000;
+
+    /// <summary>The same where it seems to have been accepted, which cannot be told of an app that listens in several processes.</summary>
+    public const long BetweenDoubts = 5_000;
 
     /// <summary>A request that can be sent once only takes no kept-alive connection that was silent for longer.</summary>
     public const long SurelyAlive = 1_000;

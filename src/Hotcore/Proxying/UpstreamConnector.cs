@@ -76,6 +76,6 @@ internal sealed class UpstreamConnector(int port, PortState state, ProxyLoop own
     {
         connection.Readable.IsSet = false;
         await connection.Readable.WaitAsync(Timeouts.Watch);
-        return connection.PeerHasFinished;
+        return connection.PeerHasFinished && connection.TryPeek() is 0 or Connection.Failed; // And said nothing.
     }
 }

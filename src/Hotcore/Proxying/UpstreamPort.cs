@@ -17,8 +17,10 @@ internal sealed class UpstreamPort
     private readonly Http2Upstreams _http2;
     private readonly UpstreamConnector _connector;
     private readonly HeldRequests _held;
+    private readonly List<Readiness> _awaitingTls = [];
     private readonly Action _whenKept;
     private readonly Action _closeIdle;
+    private bool _isTryingTls;
 
     /// <summary><paramref name="whenKept"/> is told when a connection has become idle, so that it is looked at in time.</summary>
     public UpstreamPort(int number, PortState state, ProxyLoop owner, EventLoop loop, Action whenKept)
@@ -69,20 +71,24 @@ internal sealed class UpstreamPort
     /// </summary>
     public async LoopTask<bool> TryTlsAsync(Exchange exchange)
     {
+        if (State.SpeaksTls)
+            return true; // Somebody found out meanwhile.
+        if (_isTryingTls)
+            return await AwaitTlsAsync(exchange);
         if (!State.MayTryTls(_loop.NowMilliseconds))
             return false;
-        if (await _connector.OpenTlsAsync(exchange.IsGrpc) is not { } connection)
-        {
-            State.NoteTlsInVain(_loop.NowMilliseconds);
-            return false;
-        }
-
-        State.SpeaksTls = true;
+        _isTryingTls = true;
+        var number = State.Queue.TakeNumber();
+        var connection = await _connector.OpenTlsAsync(exchange.IsGrpc);
+        _isTryingTls = false;
+        State.NoteTls(isSpoken: connection is not null, _loop.NowMilliseconds);
         if (exchange.IsGrpc)
-            connection.Close();
-        else
-            Return(new Http1Upstream(this, connection));
-        return true;
+            connection?.Close();
+        else if (connection is not null)
+            Return(new Http1Upstream(this, connection, number));
+        foreach (var wait in _awaitingTls.ToArray())
+            wait.Signal();
+        return connection is not null;
     }
 
     /// <summary>
@@ -117,10 +123,14 @@ internal sealed class UpstreamPort
     public int CloseIdleSince(long moment) => _idle.CloseSince(moment) + _http2.CloseSince(moment);
 
     private Upstream? Take(Exchange exchange, bool surelyAlive) =>
-        exchange.IsGrpc ? _http2.Take() : _idle.Take(this, exchange.Client, surelyAlive);
+        exchange.IsGrpc ? _http2.Take() : _idle.Take(this, exchange, surelyAlive);
 
-    private async LoopTask<Upstream?> OpenHttp1Async(bool isInDoubt) =>
-        await _connector.OpenAsync(isInDoubt, isHttp2: false) is { } connection ? new Http1Upstream(this, connection) : null;
+    private async LoopTask<Upstream?> OpenHttp1Async(bool isInDoubt)
+    {
+        var number = State.Queue.TakeNumber();
+        var connection = await _connector.OpenAsync(isInDoubt, isHttp2: false);
+        return connection is null ? null : new Http1Upstream(this, connection, number);
+    }
 
     private async LoopTask<Upstream?> OpenStreamAsync(Exchange exchange, bool isInDoubt)
     {
@@ -135,9 +145,20 @@ internal sealed class UpstreamPort
 
     private async LoopTask<bool> ProbeAsync()
     {
-        if (await _connector.OpenAsync(isInDoubt: true, isHttp2: false) is not { } connection)
+        if (await OpenHttp1Async(isInDoubt: true) is not Http1Upstream upstream)
             return false;
-        Return(new Http1Upstream(this, connection));
+        Return(upstream);
         return true;
+    }
+
+    /// <summary>Waits for what another exchange of this loop finds out.</summary>
+    private async LoopTask<bool> AwaitTlsAsync(Exchange exchange)
+    {
+        var wait = exchange.BeginHold(_loop);
+        wait.IsSet = false;
+        _awaitingTls.Add(wait);
+        await wait.WaitAsync(Timeouts.UpstreamHandshake);
+        _awaitingTls.Remove(wait);
+        return State.SpeaksTls;
     }
 }

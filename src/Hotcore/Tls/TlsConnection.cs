@@ -128,6 +128,9 @@ internal sealed class TlsConnection : Connection
         return received > 0 ? received : Explain(received);
     }
 
+    /// <summary>OpenSSL reads ahead: records that came together with the last one are with it, and the socket has none.</summary>
+    public override bool IsDrained => TryPeek() == WouldBlock;
+
     public override unsafe int TrySend(ReadOnlySpan<byte> bytes)
     {
         if (!Enter())

@@ -16,14 +16,20 @@ public sealed class HttpsApp : IAsyncDisposable
 {
     private const byte Handshake = 0x16;
 
+    // tcp(7): what is written meanwhile leaves in one piece.
+    private const int Tcp = 6;
+    private const int Cork = 3;
+
     private readonly Socket _listener = new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
     private readonly string _toPlain;
     private readonly ConcurrentQueue<string> _requests = new();
     private volatile bool _speaksPlain;
 
-    private HttpsApp(string toPlain)
+    private readonly string[] _records;
+
+    private HttpsApp(string toPlain, string[] records)
     {
-        _toPlain = toPlain;
+        (_toPlain, _records) = (toPlain, records);
         _listener.Bind(new IPEndPoint(IPAddress.Loopback, 0));
         _listener.Listen(64);
         Port = ((IPEndPoint)_listener.LocalEndPoint!).Port;
@@ -38,7 +44,8 @@ public sealed class HttpsApp : IAsyncDisposable
     /// <summary>The method and target of every request that it has carried out.</summary>
     public IReadOnlyList<string> Requests => [.. _requests];
 
-    public static HttpsApp Start(string toPlain) => new(toPlain);
+    /// <summary>Where <paramref name="records"/> are given, they are the answer to each request, each a record of TLS, all in one piece.</summary>
+    public static HttpsApp Start(string toPlain, params string[] records) => new(toPlain, records);
 
     /// <summary>From now on it speaks plain HTTP, and meets TLS with nothing, as an app that was set up anew.</summary>
     public void SpeakPlain() => _speaksPlain = true;
@@ -87,9 +94,9 @@ public sealed class HttpsApp : IAsyncDisposable
                 if ((first[0] == Handshake) == _speaksPlain)
                     await MeetTheOther(socket, stream);
                 else if (_speaksPlain)
-                    await Answer(new WireReader(stream, limit: null), stream);
+                    await Answer(new WireReader(stream, limit: null), stream, socket);
                 else
-                    await ServeTls(stream);
+                    await ServeTls(socket, stream);
             }
             catch (Exception ended) when (ended is IOException or SocketException or TruncatedMessageException)
             {
@@ -105,19 +112,27 @@ public sealed class HttpsApp : IAsyncDisposable
         await stream.WriteAsync(Encoding.Latin1.GetBytes(_speaksPlain ? "" : _toPlain));
     }
 
-    private async Task ServeTls(NetworkStream stream)
+    private async Task ServeTls(Socket socket, NetworkStream stream)
     {
         await using var tls = new SslStream(stream);
         await tls.AuthenticateAsServerAsync(SelfSigned);
-        await Answer(new WireReader(tls, limit: null), tls);
+        await Answer(new WireReader(tls, limit: null), tls, socket);
     }
 
-    private async Task Answer(WireReader reader, Stream stream)
+    private async Task Answer(WireReader reader, Stream stream, Socket socket)
     {
         while (await reader.ReadHead() is { } head)
         {
             await IncomingBody.OfRequest(reader, head).ReadAll();
             _requests.Enqueue($"{head.Method} {head.Target}");
+            if (_records.Length > 0)
+            {
+                socket.SetRawSocketOption(Tcp, Cork, [1, 0, 0, 0]);
+                foreach (var record in _records)
+                    await stream.WriteAsync(Encoding.Latin1.GetBytes(record));
+                socket.SetRawSocketOption(Tcp, Cork, [0, 0, 0, 0]);
+                continue;
+            }
             var isUpgrade = head.Fields["Upgrade"] != null;
             await stream.WriteAsync(Encoding.Latin1.GetBytes(
                 isUpgrade ? Answers.SwitchingProtocols : Answers.Ok($"{head.Method} {head.Target}")));

@@ -25,6 +25,7 @@ public sealed class FieldNamesTests
         ["trailer"] = KnownField.Trailer,
         ["transfer-encoding"] = KnownField.TransferEncoding,
         ["upgrade"] = KnownField.Upgrade,
+        ["via"] = KnownField.Via,
         ["x-forwarded-for"] = KnownField.XForwardedFor,
         ["x-forwarded-host"] = KnownField.XForwardedHost,
         ["x-forwarded-proto"] = KnownField.XForwardedProto,

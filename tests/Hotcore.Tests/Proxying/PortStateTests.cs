@@ -39,7 +39,7 @@ public sealed class PortStateTests
     {
         var ports = new PortStates();
         ports.Of(80).NoteAnswer(Now);
-        ports.Of(443).SpeaksTls = true;
+        ports.Of(443).NoteTls(isSpoken: true, Now);
 
         Assert.True(ports.Of(80).HasShownLifeWithin(1, Now));
         Assert.False(ports.Of(81).HasShownLifeWithin(1, Now));
@@ -59,6 +59,8 @@ public sealed class PortStateTests
 
         Assert.False(port.IsInDoubt(MappedBefore(TimeSpan.FromHours(1)), Now + 60_000));
         Assert.True(port.IsInDoubt(MappedBefore(TimeSpan.FromSeconds(30)), Now + 60_000));
+        // A clock that was set back.
+        Assert.False(port.IsInDoubt(MappedBefore(TimeSpan.FromHours(-1)), Now + 60_000));
     }
 
     [Fact]
@@ -81,7 +83,7 @@ public sealed class PortStateTests
         var port = new PortState();
 
         Assert.True(port.MayTryTls(Now));
-        port.NoteTlsInVain(Now);
+        port.NoteTls(isSpoken: false, Now);
 
         Assert.False(port.MayTryTls(Now + Timeouts.BetweenTlsTries - 1));
         Assert.True(port.MayTryTls(Now + Timeouts.BetweenTlsTries));
@@ -90,7 +92,8 @@ public sealed class PortStateTests
     [Fact]
     public void An_app_that_answers_without_TLS_speaks_it_no_more()
     {
-        var port = new PortState { SpeaksTls = true };
+        var port = new PortState();
+        port.NoteTls(isSpoken: true, Now);
         port.NoteAnswer(Now, isTls: true);
         Assert.True(port.SpeaksTls);
 

@@ -20,6 +20,7 @@ internal sealed class Http1Exchange : Exchange
     private bool _isPersistent;
     private bool _staysOpen;
     private long _sentBefore;
+    private byte[] _offered = [];
 
     public override BodySource RequestBody => _requestBody;
 
@@ -44,6 +45,8 @@ internal sealed class Http1Exchange : Exchange
             return status;
         input.Consume(_parser.HeadLength);
         RememberHead();
+        if (WantsUpgrade)
+            RememberOffer();
         (_isHttp10, _isPersistent) = (Request.MinorVersion == 0, Request.IsPersistent);
         _requestBody.Begin(Client.Connection, input, Request.Framing, Request.ContentLength);
         return status;
@@ -54,6 +57,13 @@ internal sealed class Http1Exchange : Exchange
         base.EndRequest(isComplete);
         if (HasBody)
             _session.NoticeInput(); // While its body was awaited, nobody else was told of the client's end.
+    }
+
+    /// <summary>The protocols that it asks for are needed after its body, which may overwrite its head.</summary>
+    private void RememberOffer()
+    {
+        Request.Fields.FindSingle(KnownField.Upgrade, out var offered);
+        _offered = offered.ToArray();
     }
 
     public override LoopTask<bool> SendInterimAsync()
@@ -98,10 +108,7 @@ internal sealed class Http1Exchange : Exchange
 
     public override bool IsAgreed()
     {
-        if (Response.Fields.FindSingle(KnownField.Upgrade, out var chosen) != 1)
-            return false;
-        Request.Fields.FindSingle(KnownField.Upgrade, out var offered);
-        return ListValue.Share(chosen, offered);
+        return Response.Fields.FindSingle(KnownField.Upgrade, out var chosen) == 1 && ListValue.Share(chosen, _offered);
     }
 
     public override void BeginTunnel()

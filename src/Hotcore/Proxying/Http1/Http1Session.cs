@@ -83,10 +83,10 @@ internal sealed class Http1Session : ClientSession
         // Another request, or the client's end, while an answer is on its way.
         if (_exchange is null || _isTunnel)
             return;
-        if (Client.Connection.IsBroken || (Client.IsSecure && HasEndedTls()))
+        if (Client.Connection.IsBroken || (Client.IsSecure && _exchange.HasSentRequest && HasEndedTls()))
             _exchange.Abandon();
         else if (Client.Connection.PeerHasFinished)
-            _halfClosed.Begin(Timeouts.HalfClosedClient);
+            _halfClosed.Begin(HalfClosedDeadline.PatienceWith(_exchange));
     }
 
     /// <summary>Nobody half-closes TLS: with close_notify, or the end of the connection below, the client is gone.</summary>
@@ -159,11 +159,14 @@ internal sealed class Http1Session : ClientSession
     /// <summary>
     /// A client that finished sending may be gone, or may still read: on plain HTTP only a send would tell. It counts as gone when
     /// its answer does not begin soon, or, an event stream say, has begun and makes no progress for a while. Over TLS it is gone, and
-    /// has a moment only for the request that came together with its end.
+    /// has a moment only for a request that is on its way to the app still.
     /// </summary>
     private sealed class HalfClosedDeadline(Http1Session session) : Deadline
     {
         private long _sentBefore;
+
+        public static long PatienceWith(Exchange exchange) =>
+            exchange.HasBegunAnswer ? Timeouts.HalfClosedReader : Timeouts.HalfClosedClient;
 
         public void Begin(long patienceMilliseconds)
         {
@@ -180,7 +183,7 @@ internal sealed class Http1Session : ClientSession
             if (session.Client.IsSecure || (!isSending && session.Client.Connection.SentBytes == _sentBefore))
                 exchange.Abandon();
             else
-                Begin(exchange.HasBegunAnswer ? Timeouts.HalfClosedReader : Timeouts.HalfClosedClient);
+                Begin(PatienceWith(exchange));
         }
     }
 }

@@ -19,17 +19,19 @@ internal sealed class Http1Upstream : Upstream
     private bool _hasServed;
     private bool _hasCarriedBody;
     private bool _asksForTls;
+    private bool _isAccepted;
     private AnswerFault? _headFault;
 
-    public Http1Upstream(UpstreamPort port, Connection connection)
+    /// <summary><paramref name="number"/> is of the port's <see cref="AcceptQueue"/>.</summary>
+    public Http1Upstream(UpstreamPort port, Connection connection, long number)
         : base(port, connection)
     {
+        _number = number;
         Connection = connection;
         _input = new ReceiveBuffer(connection.Loop.Buffers);
         _output = new SendBuffer(connection.Loop.Buffers);
         IdleNode = new LinkedListNode<Http1Upstream>(this);
         OwnNode = new LinkedListNode<Http1Upstream>(this);
-        _number = port.State.Queue.TakeNumber();
         // An idle upstream has nothing to say but goodbye; anything else would be taken for the next client's answer. TLS may have
         // messages of its own.
         connection.WhenUnawaitedInput = CloseIfIdle;
@@ -99,26 +101,16 @@ internal sealed class Http1Upstream : Upstream
                 : _parser.Parse(exchange.Response, _input.Bytes, _input.Start, _input.Length, exchange.AnswersHead);
             if (status == ParseStatus.Invalid)
                 return HeadResult.Malformed;
-            if (status == ParseStatus.Complete && exchange.Response.Status == 400 && MayAskForTls && _input.Length == _parser.HeadLength
-                && await ReceiveExplanationAsync())
-            {
-                exchange.Response.Clear(); // Its positions are no longer valid.
-                _parser.Reset();
-                continue;
-            }
-
             if (status == ParseStatus.Complete)
             {
-                _asksForTls = exchange.Response.Status == 400 && MayAskForTls && TlsHints.AreIn(_input.Unread);
+                _asksForTls = MayAskForTls(exchange.Response) && await AsksForTlsAsync(exchange.Response);
                 _input.Consume(_parser.HeadLength);
-                if (!_hasServed)
-                    Port.State.Queue.NoteAnswer(_number);
                 return HeadResult.Complete;
             }
 
-            if (TlsHints.IsAlert(_input.Unread))
-                return HeadResult.Malformed;
             var received = _input.FillFrom(Connection);
+            if (received != Connection.WouldBlock)
+                NoteAccepted();
             if (received > 0)
                 continue;
             var hasBegun = !_input.IsEmpty;
@@ -140,15 +132,27 @@ internal sealed class Http1Upstream : Upstream
         }
     }
 
-    private bool MayAskForTls => !IsTls && !_hasServed;
+    /// <summary>The first answer over a plain connection is the last, and says that the request was wrong.</summary>
+    private bool MayAskForTls(ResponseHead response) =>
+        response.Status == 400 && !response.IsPersistent && response.Framing != BodyFraming.None && !IsTls && !_hasServed;
 
-    /// <summary>Receives what comes behind the head of an answer soon; false when nothing does.</summary>
-    private async LoopTask<bool> ReceiveExplanationAsync()
+    /// <summary>Whether the body behind the head says so, as far as it comes soon.</summary>
+    private async LoopTask<bool> AsksForTlsAsync(ResponseHead response)
     {
-        var received = _input.FillFrom(Connection);
-        if (received == Connection.WouldBlock && await Connection.Readable.WaitAsync(Timeouts.Explanation) == WaitResult.Ready)
-            received = _input.FillFrom(Connection);
-        return received > 0;
+        if (_input.Length == _parser.HeadLength && _input.FillFrom(Connection) == Connection.WouldBlock
+            && await Connection.Readable.WaitAsync(Timeouts.Explanation) == WaitResult.Ready)
+            _input.FillFrom(Connection);
+        response.Fields.Attach(_input.Bytes, _input.Start); // Both may have moved, whatever came.
+        return TlsHints.AreIn(_input.Unread[_parser.HeadLength..]);
+    }
+
+    /// <summary>Whatever came, an end too, shows that the app has accepted the connection.</summary>
+    private void NoteAccepted()
+    {
+        if (_isAccepted || IsEnded)
+            return;
+        _isAccepted = true;
+        Port.State.Queue.NoteAccepted(_number);
     }
 
     /// <summary>
@@ -160,9 +164,8 @@ internal sealed class Http1Upstream : Upstream
         var patience = _hasServed ? Timeouts.None : Timeouts.Starving;
         while (await Connection.Readable.WaitAsync(patience) == WaitResult.TimedOut)
         {
-            Port.State.Queue.NoteStarving(_number);
-            Port.State.CloseIdleEverywhere();
-            patience = Timeouts.BetweenReliefs;
+            Port.State.Relieve(_number, Connection.Loop.NowMilliseconds);
+            patience = Port.State.Queue.IsAccepted(_number) ? Timeouts.BetweenDoubts : Timeouts.BetweenReliefs;
         }
     }
 
@@ -176,7 +179,8 @@ internal sealed class Http1Upstream : Upstream
     }
 
     public override bool IsReusable(ResponseHead response) =>
-        response.IsPersistent && _input.IsEmpty && !Connection.PeerHasFinished && !(_hasCarriedBody && Owner is null);
+        response.IsPersistent && _input.IsEmpty && !Connection.PeerHasFinished && !(_hasCarriedBody && Owner is null)
+        && Connection.IsDrained;
 
     public override void Return()
     {

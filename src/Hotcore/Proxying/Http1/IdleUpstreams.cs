@@ -17,11 +17,11 @@ internal sealed class IdleUpstreams
     public bool IsEmpty => _shared.Count + _owned.Count == 0;
 
     /// <summary>
-    /// A connection for <paramref name="client"/>, which owns it then, or null. With <paramref name="surelyAlive"/>, only one that
+    /// A connection for <paramref name="exchange"/>, which owns it then, or null. With <paramref name="surelyAlive"/>, only one that
     /// was used a moment ago; an older one is closed for it, so that it does not keep the app from accepting the new one.
     /// </summary>
-    public Http1Upstream? Take(UpstreamPort port, ClientConnection client, bool surelyAlive) =>
-        TakeOwned(port, client, surelyAlive) ?? TakeShared(surelyAlive);
+    public Http1Upstream? Take(UpstreamPort port, Exchange exchange, bool surelyAlive) =>
+        TakeOwned(port, exchange, surelyAlive) ?? TakeShared(surelyAlive);
 
     /// <summary>Keeps a connection; false when there are too many, or its client is gone.</summary>
     public bool TryAdd(Http1Upstream upstream)
@@ -43,11 +43,11 @@ internal sealed class IdleUpstreams
     /// <summary>Closes what has been idle since before <paramref name="moment"/> of the loop's clock; returns how many.</summary>
     public int CloseSince(long moment) => CloseSince(_shared, moment) + CloseSince(_owned, moment);
 
-    private Http1Upstream? TakeOwned(UpstreamPort port, ClientConnection client, bool surelyAlive)
+    private static Http1Upstream? TakeOwned(UpstreamPort port, Exchange exchange, bool surelyAlive)
     {
-        if (!client.HasOwnUpstreams)
+        if (!exchange.Client.HasOwnUpstreams || exchange.SpeaksForMany)
             return null;
-        for (var node = client.OwnUpstreams.First; node is not null;)
+        for (var node = exchange.Client.OwnUpstreams.First; node is not null;)
         {
             var upstream = node.Value;
             node = node.Next;
@@ -71,7 +71,7 @@ internal sealed class IdleUpstreams
         return null;
     }
 
-    private bool TryTake(Http1Upstream upstream, bool surelyAlive, out bool isTooOld)
+    private static bool TryTake(Http1Upstream upstream, bool surelyAlive, out bool isTooOld)
     {
         var loop = upstream.Connection.Loop;
         isTooOld = surelyAlive && loop.NowMilliseconds - upstream.IdleSince > Timeouts.SurelyAlive;

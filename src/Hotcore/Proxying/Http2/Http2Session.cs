@@ -219,7 +219,7 @@ internal sealed class Http2Session : ClientSession, IHttp2Endpoint
         }
 
         _http2.Open(exchange.Stream, id, exchange);
-        endsStream |= _http2.Scratch.Block.Protocol.IsAbsent && _http2.TryTakeEnd(id);
+        endsStream = endsStream || (_http2.Scratch.Block.Protocol.IsAbsent && _http2.TryTakeEnd(id));
         if (endsStream)
             exchange.Stream.EndRemote();
         exchange.RunAsync(status, endsStream).RunDetached(Client.Connection.Loop.Report);

@@ -53,8 +53,9 @@ internal sealed class Http2Upstreams(EventLoop loop)
     public Http2Upstream Add(Http2UpstreamConnection connection)
     {
         _connections.Add(connection);
+        var stream = connection.OpenStream(); // First: what the app has said already may end the connection at once, and its streams.
         connection.RunAsync().RunDetached(loop.Report);
-        return connection.OpenStream();
+        return stream;
     }
 
     /// <summary>None could be opened: nothing answers for any of those who wait for it.</summary>
