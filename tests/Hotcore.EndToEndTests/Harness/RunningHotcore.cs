@@ -309,6 +309,8 @@ public sealed partial class RunningHotcore : IAsyncDisposable
         var environment = new Dictionary<string, string>
         {
             ["CAROOT"] = _options.MkcertFolder ?? Path.Combine(DataFolder, "no-mkcert"),
+            // As its service has it: what memory the tests see does not depend on the size of the processor's cache.
+            ["DOTNET_GCgen0size"] = "1000000",
         };
         if (_options.LibraryFolder is { } libraries)
             environment["LD_LIBRARY_PATH"] = libraries;
