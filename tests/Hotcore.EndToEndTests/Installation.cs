@@ -180,7 +180,7 @@ public class Installation : IAsyncLifetime
 
         Task<string> Describe(int process) => _debian.Shell(
             $"cat /proc/{process}/cmdline; cat /proc/{process}/cgroup; grep -E '^(Uid|Gid|Groups|Cap|NoNewPrivs|Seccomp):' /proc/{process}/status; "
-                + $"grep 'open files' /proc/{process}/limits; tr '\\0' '\n' </proc/{process}/environ | grep DOTNET; "
+                + $"grep 'open files' /proc/{process}/limits; tr '\\0' '\n' </proc/{process}/environ | grep DOTNET | sort; "
                 + $"stat --format=%U /proc/{process}");
     }
 

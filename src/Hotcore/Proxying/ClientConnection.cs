@@ -164,8 +164,7 @@ internal sealed class ClientConnection
 
     /// <summary>
     /// Reads on until the client has seen the last answer, and closes or falls silent: one that sends a long body before it reads
-    /// would lose the answer to a reset (RFC 9112 9.6). One whose request was refused has less
-    /// time, and as little to say.
+    /// would lose the answer to a reset (RFC 9112 9.6). One whose request was refused has less time, and is read less of.
     /// </summary>
     private async LoopTask LingerAsync(bool isOwedPatience)
     {

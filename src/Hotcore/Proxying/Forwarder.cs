@@ -35,24 +35,15 @@ internal static class Forwarder
             var received = await ReceiveHeadAsync(exchange, upstream); // 4
             var hintsAtTls = upstream.HintsAtTls(exchange, received);
             NoteState(exchange, upstream, received, hintsAtTls);
-            if (hintsAtTls && !hasTriedTls && await upstream.Port.TryTlsAsync(exchange))
-            {
-                hasTriedTls = true;
-                if (!IsSurelyNotCarriedOut(exchange, received))
-                    return await FailAsync(exchange, ErrorPage.SpeaksHttps(mapping), upstream, sending);
-                await EndAsync(exchange, upstream, sending);
-                continue;
-            }
-
-            if (IsToBeSentAgain(exchange, upstream, received, sends))
-            {
-                if (received == HeadResult.Died)
-                    upstream.DistrustSiblings();
-                await EndAsync(exchange, upstream, sending);
-                continue;
-            }
-
-            return await AnswerAsync(exchange, mapping, upstream, received, sending);
+            var speaksTls = hintsAtTls && !hasTriedTls && await upstream.Port.TryTlsAsync(exchange);
+            if (speaksTls && !IsSurelyNotCarriedOut(exchange, received))
+                return await FailAsync(exchange, ErrorPage.SpeaksHttps(mapping), upstream, sending);
+            if (!speaksTls && !IsToBeSentAgain(exchange, upstream, received, sends))
+                return await AnswerAsync(exchange, mapping, upstream, received, sending);
+            hasTriedTls |= speaksTls;
+            if (received == HeadResult.Died && !speaksTls)
+                upstream.DistrustSiblings();
+            await EndAsync(exchange, upstream, sending);
         }
     }
 

@@ -25,6 +25,7 @@ internal sealed class Http2Connection
     private readonly int _initialWindow;
     private ReceiveWindow _window;
     private int _resetCount;
+    private int _brokenCount;
 
     public Http2Connection(IHttp2Endpoint endpoint, Connection connection, ReceiveBuffer input, Http2Scratch scratch)
     {
@@ -48,6 +49,9 @@ internal sealed class Http2Connection
     public int LastStreamId { get; set; }
 
     public int StreamCount => _streams.Count;
+
+    /// <summary>Without those that are reset, and whose methods end in the next round (RFC 9113 5.1.2).</summary>
+    public int OpenStreamCount => _streams.Count - _brokenCount;
 
     public IEnumerable<Http2Stream> Streams => _streams.Values;
 
@@ -123,6 +127,8 @@ internal sealed class Http2Connection
     public void Close(Http2Stream stream)
     {
         _streams.Remove(stream.Id);
+        if (stream.IsReset)
+            _brokenCount--;
         stream.Release();
         if (_streams.Count == 0)
             _empty.Signal();
@@ -182,6 +188,9 @@ internal sealed class Http2Connection
 
     /// <summary>The result of a receive of ours ended a stream before its time: what the peer sent before it knew is not its fault.</summary>
     public void RememberReset(int id) => _resets[_resetCount++ % RememberedResets] = id;
+
+    /// <summary>A stream was reset, and stays until its methods have ended.</summary>
+    public void CountBroken() => _brokenCount++;
 
     /// <summary>A stream had to be reset because of what the peer sent.</summary>
     public void CountFault() => IsTooCostly |= !_endpoint.TryAfford(1);

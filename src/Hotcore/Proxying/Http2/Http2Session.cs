@@ -145,7 +145,7 @@ internal sealed class Http2Session : ClientSession, IHttp2Endpoint
         if (id <= last || id % 2 == 0)
             return Ignore(block) is var fault and not ErrorCode.NoError ? fault : _http2.CheckClosed(id);
         _http2.LastStreamId = _takesNoMore ? last : id;
-        if (_takesNoMore || _http2.StreamCount >= MostStreams)
+        if (_takesNoMore || _http2.OpenStreamCount >= MostStreams || _http2.StreamCount >= 2 * MostStreams)
             return Refuse(id, block);
         return BeginExchange(id, block, endsStream);
     }

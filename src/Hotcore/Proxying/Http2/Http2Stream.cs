@@ -243,6 +243,8 @@ internal sealed class Http2Stream
     /// <summary>Ends every wait on it; nothing more is written.</summary>
     public void Break()
     {
+        if (!IsReset)
+            _connection.CountBroken();
         IsReset = true;
         Http2Output.LeaveLine(this);
         CancelReceiving();

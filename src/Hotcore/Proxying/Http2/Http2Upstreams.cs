@@ -70,8 +70,9 @@ internal sealed class Http2Upstreams(EventLoop loop)
     public void HasOpened()
     {
         _isOpening = false;
-        foreach (var wait in _awaiting.ToArray())
-            wait.Signal();
+        // Later in the round: whoever opened it has the first stream, whose HEADERS come before those of the others (RFC 9113 5.1.1).
+        if (_awaiting.Count > 0)
+            loop.Schedule(WakeAll);
     }
 
     /// <summary>A connection is at its end.</summary>
@@ -90,5 +91,11 @@ internal sealed class Http2Upstreams(EventLoop loop)
         }
 
         return closed;
+    }
+
+    private void WakeAll()
+    {
+        foreach (var wait in _awaiting.ToArray())
+            wait.Signal();
     }
 }
