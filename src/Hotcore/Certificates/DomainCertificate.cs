@@ -75,7 +75,7 @@ internal sealed class DomainCertificate(DomainName domain, RenewalParts parts)
                 Unreadable = null,
                 Stamp = stamp,
             });
-            if (certificate is not null) TakeIn(certificate, isStandIn: !isThere);
+            if (certificate is not null) TakeIn(certificate, known => known with { IsStandIn = !isThere });
             else if (!parts.Authority.MayCertify(domain)) TakeNone();
         }
         catch (Exception failure)
@@ -116,39 +116,89 @@ internal sealed class DomainCertificate(DomainName domain, RenewalParts parts)
         Settle();
     }
 
-    /// <summary>Puts a certificate in force, and settles when it is renewed, unless that is settled already.</summary>
-    public void TakeIn(StoredCertificate certificate, bool isStandIn)
+    /// <summary>
+    /// Puts in force what the CA has just issued, and the disk holds. What was asked for until now is done with it, and what was
+    /// remembered of the one before is over. Blocks on the disk.
+    /// </summary>
+    /// <param name="certificate">The certificate.</param>
+    /// <param name="kind">The challenge by which it came.</param>
+    public void TakeIssued(StoredCertificate certificate, ChallengeKind kind)
     {
-        var issuer = IssuerOf(certificate);
-        var facts = new CertificateFacts(certificate.Id, certificate.NotBefore, certificate.NotAfter, issuer);
-        var isOwners = issuer == CertificateIssuer.Owner;
-        if (_facts.Record.NotAfter != facts.NotAfter || _facts.Record.RenewAt is null != isOwners)
+        var asked = _facts.Record.AskedAt;
+        var stamp = parts.Store.StampOf(domain);
+        Note(known => known with { Stamp = stamp });
+        TakeIn(certificate, known => known with
         {
-            Keep(record => RenewalRecord.Empty with
+            IsStandIn = false,
+            Record = RenewalRecord.Empty with
             {
-                NotAfter = facts.NotAfter,
-                RenewAt = isOwners ? null : RenewalSchedule.PickTime(facts.NotBefore, facts.NotAfter, Random.Shared),
-                PrefersTls = record.PrefersTls,
-                AskedAt = record.AskedAt,
-            });
-        }
-        if (!_isDropped) parts.Publish(domain, certificate);
-        Note(known => known with { Certificate = facts, IsStandIn = isStandIn, NextCheck = default });
-        Settle();
+                PrefersTls = kind == ChallengeKind.Tls,
+                AskedAt = known.Record.AskedAt,
+                // A wish that comes from here on is about this one.
+                IsAskedFor = known.Record.IsAskedFor && known.Record.AskedAt != asked,
+            },
+        });
     }
 
     /// <summary>
-    /// A file says itself who issued it to hotcore. An early version did not write that down; what its record says the CA has a
-    /// window for was issued by that CA. The rest is taken for the owner's: to renew a certificate late, with a warning first,
-    /// does less harm than to replace one that was paid for.
+    /// Puts a certificate in force, then says so, and settles when it is renewed, unless that is settled already. Where it cannot
+    /// be put in force, the one before serves on, and all that is known is as it was.
     /// </summary>
-    private CertificateIssuer IssuerOf(StoredCertificate certificate)
+    private void TakeIn(StoredCertificate certificate, Func<DomainFacts, DomainFacts> change)
     {
-        var (record, present) = (_facts.Record, parts.Authority.Directory);
-        var isKnown = record.NotAfter == certificate.NotAfter && record.WindowStart is not null;
-        var directory = certificate.IssuedBy ?? (isKnown ? record.Directory ?? present : null);
-        if (directory is null) return CertificateIssuer.Owner;
-        return directory == present ? CertificateIssuer.PresentCa : CertificateIssuer.FormerCa;
+        if (!_isDropped) parts.Publish(domain, certificate);
+        Change(known => Describe(change(known), certificate));
+        Settle();
+    }
+
+    private DomainFacts Describe(DomainFacts known, StoredCertificate certificate)
+    {
+        var issuedBy = FindIssuer(known.Record, certificate);
+        var issuer = issuedBy is null ? CertificateIssuer.Owner
+            : issuedBy == parts.Authority.Directory ? CertificateIssuer.PresentCa
+            : CertificateIssuer.FormerCa;
+        return known with
+        {
+            Certificate = new CertificateFacts(certificate.Id, certificate.NotBefore, certificate.NotAfter, issuer),
+            NextCheck = default,
+            Record = RecordOf(certificate, issuedBy, known.Record),
+        };
+    }
+
+    /// <summary>The record as it was where it is about that certificate already, so that nothing is written.</summary>
+    private static RenewalRecord RecordOf(StoredCertificate certificate, string? issuedBy, RenewalRecord record)
+    {
+        var isOwners = issuedBy is null;
+        var fingerprint = isOwners ? null : certificate.Fingerprint();
+        var isAnother = record.NotAfter != certificate.NotAfter || record.RenewAt is null != isOwners
+            || (record.Fingerprint ?? fingerprint) != fingerprint;
+        if (!isAnother)
+            return record.Fingerprint == fingerprint ? record : record with { IssuedBy = issuedBy, Fingerprint = fingerprint };
+        return RenewalRecord.Empty with
+        {
+            NotAfter = certificate.NotAfter,
+            IssuedBy = issuedBy,
+            Fingerprint = fingerprint,
+            RenewAt = isOwners ? null : RenewalSchedule.PickTime(certificate.NotBefore, certificate.NotAfter, Random.Shared),
+            PrefersTls = record.PrefersTls,
+            AskedAt = record.AskedAt,
+            // Another file than the one that was to be replaced: the wish stands, but for what the owner has put there.
+            IsAskedFor = record.IsAskedFor && !isOwners,
+        };
+    }
+
+    /// <summary>
+    /// The CA that issued a certificate to hotcore, or null. A file says so itself. An early version did not write that down; what
+    /// its record says the CA has a window for was issued by that CA, which is remembered then, for there may be another CA later.
+    /// The rest is taken for the owner's: to renew a certificate late, with a warning first, does less harm than to replace one
+    /// that was paid for.
+    /// </summary>
+    private string? FindIssuer(RenewalRecord record, StoredCertificate certificate)
+    {
+        if (certificate.IssuedBy is not null) return certificate.IssuedBy;
+        if (record.Fingerprint is not null) return record.Fingerprint == certificate.Fingerprint() ? record.IssuedBy : null;
+        var hasWindow = record.NotAfter == certificate.NotAfter && record.WindowStart is not null;
+        return hasWindow ? record.Directory ?? parts.Authority.Directory : null;
     }
 
     /// <summary>
@@ -166,13 +216,18 @@ internal sealed class DomainCertificate(DomainName domain, RenewalParts parts)
     }
 
     /// <summary>Changes what is remembered, on disk as well. Of any thread; blocks on the disk.</summary>
-    public void Keep(Func<RenewalRecord, RenewalRecord> change)
+    public void Keep(Func<RenewalRecord, RenewalRecord> change) => Change(known => known with { Record = change(known.Record) });
+
+    /// <summary>Changes what is known and what is remembered at once; on disk as well where that is another record.</summary>
+    private void Change(Func<DomainFacts, DomainFacts> change)
     {
         lock (_changing)
         {
-            var record = change(_facts.Record) with { Directory = parts.Authority.Directory };
-            _facts = _facts with { Record = record };
-            parts.Records.Save(domain, record);
+            var changed = change(_facts);
+            var isSame = ReferenceEquals(changed.Record, _facts.Record);
+            var record = isSame ? changed.Record : changed.Record with { Directory = parts.Authority.Directory };
+            _facts = changed with { Record = record };
+            if (!isSame) parts.Records.Save(domain, record);
         }
     }
 
@@ -183,10 +238,12 @@ internal sealed class DomainCertificate(DomainName domain, RenewalParts parts)
     }
 
     /// <summary>Remembers what failed, and when it is tried again.</summary>
-    public void TakeFailure(Exception failure)
+    /// <param name="failure">What went wrong.</param>
+    /// <param name="before">How many attempts had failed before; by default as many as the record says.</param>
+    public void TakeFailure(Exception failure, int? before = null)
     {
         var now = parts.Clock.GetUtcNow();
-        var failures = _facts.Record.Failures + 1;
+        var failures = (before ?? _facts.Record.Failures) + 1;
         var refusal = failure as AcmeFailure;
         var next = now + RetrySchedule.WaitAfter(
             failures, refusal?.RetryAfter, refusal is { ConcernsAllDomains: true }, Random.Shared);

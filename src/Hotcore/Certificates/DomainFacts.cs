@@ -93,9 +93,12 @@ internal sealed record DomainFacts
     /// <summary>A clock that was set back past the last check makes it due.</summary>
     public bool IsCheckDue(DateTimeOffset now) => MayBeChecked && (now >= NextCheck || now < CheckedAt);
 
-    /// <summary>Whether there is a valid certificate of the owner's own.</summary>
+    /// <summary>
+    /// Whether there is a valid certificate of the owner's own. One that stands in is not where its owner would have put it, and
+    /// holds nothing back.
+    /// </summary>
     public bool IsOwners(DateTimeOffset now) =>
-        Certificate is { Issuer: CertificateIssuer.Owner } certificate && certificate.IsValid(now);
+        !IsStandIn && Certificate is { Issuer: CertificateIssuer.Owner } certificate && certificate.IsValid(now);
 
     /// <summary>Whether the certificate ends so soon that whoever put it there has to look for the next.</summary>
     public bool EndsSoon(DateTimeOffset now) => Certificate is not null && Certificate.NotAfter - now <= WarnedBefore;

@@ -115,34 +115,36 @@ internal sealed class DomainRenewal(DomainName domain, RenewalParts parts, Task 
         var request = new IssuanceRequest(domain, isKnown ? facts.Certificate!.Id : null, facts.Record.PrefersTls);
         var issuance = await parts.Authority.IssueAsync(request, cancellation).ConfigureAwait(false);
         if (issuance is null) return;
-        _certificate.LoadWhereChanged();
-        facts = _certificate.Facts;
-        if (facts.Unreadable is not null || facts.IsOwners(parts.Clock.GetUtcNow()))
+        // What is not used, or is due again at once, has failed however well it was issued: the CA is never asked without a wait.
+        var failures = facts.Record.Failures;
+        if (FindObstacle() is { } obstacle)
         {
-            parts.Log($"certificate of {domain}: issued, and not used: one of your own was put there meanwhile");
+            _certificate.TakeFailure(new AcmeFailure($"issued, and not used: {obstacle}"), failures);
             return;
         }
-        // One that is still being written will not be read any more, and is the owner's as well.
-        var isOwners = facts is { Certificate.Issuer: CertificateIssuer.Owner, IsStandIn: false };
-        TakeIssued(issuance, isOwners || parts.Store.StampOf(domain) != facts.Stamp);
+        TakeIssued(issuance.Certificate.MarkIssued(parts.Authority.Directory), issuance.Kind);
         await CheckWindowAsync(parts.Clock.GetUtcNow(), cancellation).ConfigureAwait(false);
+        facts = _certificate.Facts;
+        if (facts.IsIssuanceDue(parts.Clock.GetUtcNow()) && !facts.Record.IsAskedFor)
+            _certificate.TakeFailure(new AcmeFailure("issued, and to be renewed at once: check this machine's clock"), failures);
     }
 
-    private void TakeIssued(Issuance issuance, bool replacesOwners)
+    /// <summary>Why what was issued is not used; null where it is.</summary>
+    private string? FindObstacle()
     {
-        var certificate = issuance.Certificate.MarkIssued(parts.Authority.Directory);
-        var kept = parts.Store.Save(certificate, replacesOwners);
-        _certificate.Note(known => known with
-        {
-            Stamp = parts.Store.StampOf(domain),
-            // What was remembered of the one before is over; it is written down with what goes for this one.
-            Record = RenewalRecord.Empty with
-            {
-                PrefersTls = issuance.Kind == ChallengeKind.Tls,
-                AskedAt = known.Record.AskedAt,
-            },
-        });
-        _certificate.TakeIn(certificate, isStandIn: false);
+        _certificate.LoadWhereChanged();
+        var facts = _certificate.Facts;
+        if (facts.Unreadable is not null) return facts.Unreadable;
+        return facts.IsOwners(parts.Clock.GetUtcNow()) ? "one of your own was put there meanwhile" : null;
+    }
+
+    private void TakeIssued(StoredCertificate certificate, ChallengeKind kind)
+    {
+        var facts = _certificate.Facts;
+        // One that is still being written will not be read any more, and is the owner's as well.
+        var isOwners = facts is { Certificate.Issuer: CertificateIssuer.Owner, IsStandIn: false };
+        var kept = parts.Store.Save(certificate, isOwners || parts.Store.StampOf(domain) != facts.Stamp);
+        _certificate.TakeIssued(certificate, kind);
         parts.Log($"certificate of {domain}: issued, valid until {CertificateAdvice.Shown(certificate.NotAfter)}");
         if (kept is not null) parts.Log($"certificate of {domain}: your own, which serves no more, is kept as {kept}");
     }

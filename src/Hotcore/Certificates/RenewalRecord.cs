@@ -10,11 +10,17 @@ internal sealed record RenewalRecord
 {
     public static readonly RenewalRecord Empty = new();
 
-    /// <summary>The directory of the CA that this is about; null in a record of a version that knew one CA only.</summary>
+    /// <summary>The directory of the CA that was asked last, which failures and waits are about; null in a record of a version that knew one CA only.</summary>
     public string? Directory { get; init; }
 
     /// <summary>The end of the certificate that <see cref="RenewAt"/> is about; of others it says nothing.</summary>
     public DateTimeOffset? NotAfter { get; init; }
+
+    /// <summary>The directory of the CA that issued that certificate to hotcore; null where it is the owner's.</summary>
+    public string? IssuedBy { get; init; }
+
+    /// <summary>Which certificate <see cref="IssuedBy"/> is about; null in a record of a version that knew one CA only.</summary>
+    public string? Fingerprint { get; init; }
 
     /// <summary>The time of renewal, picked once; null for a certificate of the owner's own.</summary>
     public DateTimeOffset? RenewAt { get; init; }

@@ -75,6 +75,9 @@ internal sealed class StoredCertificate
         return marked;
     }
 
+    /// <summary>Tells it from every other certificate: its SHA-256, in hexadecimal.</summary>
+    public string Fingerprint() => Convert.ToHexStringLower(SHA256.HashData(ChainDer[0]));
+
     public bool IsExpired(DateTimeOffset now) => now >= NotAfter;
 
     /// <summary>
@@ -109,8 +112,6 @@ internal sealed class StoredCertificate
         }
         return certificate is not null;
     }
-
-    private string Fingerprint() => Convert.ToHexStringLower(SHA256.HashData(ChainDer[0]));
 
     private string? ReadMark(string text)
     {

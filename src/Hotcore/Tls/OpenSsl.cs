@@ -203,6 +203,12 @@ internal static unsafe partial class OpenSsl
     public static partial int X509_check_private_key(nint certificate, nint key);
 
     [LibraryImport(Crypto)]
+    public static partial nint d2i_PrivateKey(int kind, nint* result, byte** input, long length);
+
+    [LibraryImport(Crypto)]
+    public static partial int EVP_PKEY_get_base_id(nint key);
+
+    [LibraryImport(Crypto)]
     public static partial nint d2i_AutoPrivateKey(nint* result, byte** input, long length);
 
     [LibraryImport(Crypto)]

@@ -58,6 +58,7 @@ public sealed class CertificateStoreTests : IDisposable
     [InlineData("garbage", "it holds no certificate")]
     [InlineData("empty", "it holds no certificate")]
     [InlineData("swapped", "its key does not belong to its certificate")]
+    [InlineData("of another kind", "its key does not belong to its certificate")]
     [InlineData("other", "its certificate is not for a.example.com")]
     [InlineData("two keys", "more than one key")]
     [InlineData("encrypted", "its key is encrypted; store it without a passphrase")]
@@ -176,6 +177,8 @@ public sealed class CertificateStoreTests : IDisposable
         string text = Encoding.ASCII.GetString(whole), other = Encoding.ASCII.GetString(Make(Domain).Pem);
         var key = text.IndexOf("-----BEGIN PRIVATE", StringComparison.Ordinal);
         var otherKey = other.IndexOf("-----BEGIN PRIVATE", StringComparison.Ordinal);
+        var ofRsa = Encoding.ASCII.GetString(
+            _authority.MakeFile(Domain.ToString(), _clock.GetUtcNow(), TimeSpan.FromDays(90), withRsa: true));
         using var locked = ECDsa.Create();
         var password = new PbeParameters(PbeEncryptionAlgorithm.Aes128Cbc, HashAlgorithmName.SHA256, 1);
         return damage switch
@@ -186,6 +189,7 @@ public sealed class CertificateStoreTests : IDisposable
             "garbage" => [1, 2, 3, 0, 255],
             "empty" => [],
             "swapped" => Encoding.ASCII.GetBytes(text[..key] + other[otherKey..]),
+            "of another kind" => Encoding.ASCII.GetBytes(ofRsa[..ofRsa.IndexOf("-----BEGIN PRIVATE", StringComparison.Ordinal)] + other[otherKey..]),
             "other" => Make(Other).Pem,
             "two keys" => Encoding.ASCII.GetBytes(text + other[otherKey..]),
             "encrypted" => Encoding.ASCII.GetBytes(

@@ -168,6 +168,52 @@ public sealed class OwnersCertificateTests : IDisposable
     }
 
     [Fact]
+    public async Task What_was_issued_and_not_used_is_not_asked_for_again_at_once()
+    {
+        var issued = 0;
+        await using var running = Run((request, _) =>
+        {
+            issued++;
+            Place(TimeSpan.FromDays(90));
+            var made = _authority.Make(request.Domain, _clock.GetUtcNow(), TimeSpan.FromDays(90));
+            return Task.FromResult(new Issuance(made, ChallengeKind.Http));
+        });
+        await RenewalScheduleTests.StartAsync(running);
+        Assert.Null(running.Renewal.StateOf(Domain).Failure);
+        for (var i = 0; i < 60; i++)
+        {
+            File.Delete(PemFile);
+            await running.DecideAsync();
+            var state = running.Renewal.StateOf(Domain);
+            if (!state.IsOwners) Assert.StartsWith("issued, and not used: ", state.Failure, StringComparison.Ordinal);
+            _clock.Advance(TimeSpan.FromMinutes(1));
+        }
+        // At first, and after 1, 2, 4, 8, 16 and 32 minutes or a little more.
+        Assert.InRange(issued, 5, 7);
+    }
+
+    [Fact]
+    public async Task One_from_before_that_stands_in_holds_no_new_certificate_back()
+    {
+        var before = Place(TimeSpan.FromDays(60));
+        File.Move(PemFile, PemFile + ".previous");
+        _ca.Tamper = (_, _) => new FakeAnswer(500, "text/plain", "");
+        await using var running = Run();
+        await RenewalScheduleTests.StartAsync(running);
+        var state = running.Renewal.StateOf(Domain);
+        Assert.Equal((CertificateCondition.Valid, false), (state.Condition, state.IsOwners));
+        Assert.Equal(before.Serial, Assert.Single(running.Published[Domain]).Serial);
+
+        _ca.Tamper = (_, right) => right;
+        Assert.Null(running.Renewal.Renew(Domain));
+        await running.Renewal.WhenIdle();
+        for (var i = 0; i < 3; i++) await running.DecideAsync();
+        Assert.Equal(1, _ca.Orders);
+        Assert.StartsWith("Issued to hotcore by: ", await File.ReadAllTextAsync(PemFile), StringComparison.Ordinal);
+        Assert.Equal(2, running.Published[Domain].Count);
+    }
+
+    [Fact]
     public async Task One_that_is_put_there_while_the_CA_wants_no_requests_is_used_and_one_taken_away_gives_way_to_the_CAs()
     {
         _ca.Tamper = (_, _) => FakeCa.Problem(429, "rateLimited", "slower", "Retry-After: 3600");
@@ -261,6 +307,9 @@ public sealed class OwnersCertificateTests : IDisposable
     [Fact]
     public async Task An_owner_who_leaves_that_line_above_another_certificate_has_a_certificate_of_their_own()
     {
+        _ca.RenewalInfo = _ => new FakeAnswer(200, "application/json", """
+            {"suggestedWindow":{"start":"2027-01-20T00:00:00Z","end":"2027-01-21T00:00:00Z"}}
+            """);
         await using (var running = Run()) await RenewalScheduleTests.StartAsync(running);
         var line = (await File.ReadAllLinesAsync(PemFile))[0];
         var owners = _authority.Make(Domain, _clock.GetUtcNow(), TimeSpan.FromDays(90));

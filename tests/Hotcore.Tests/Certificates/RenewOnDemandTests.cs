@@ -165,6 +165,81 @@ public sealed class RenewOnDemandTests : IDisposable
         Assert.Equal((1, 1), (_ca.Orders, _other.Orders));
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Another_CA_replaces_what_an_early_version_issued_be_it_after_a_failure_and_a_restart(bool recordKnowsCa)
+    {
+        var placed = new TestAuthority().Make(Domain, _clock.GetUtcNow(), TimeSpan.FromDays(90));
+        await using (var running = Run(_ca))
+        {
+            await File.WriteAllBytesAsync(running.Store.PathOf(Domain), placed.Pem);
+            var directory = recordKnowsCa ? $"\"directory\":\"{_ca.Directory}\"," : "";
+            await File.WriteAllTextAsync(Path.ChangeExtension(running.Store.PathOf(Domain), ".json"), $$"""
+                {{{directory}}"notAfter":"{{Shown(placed.NotAfter)}}","renewAt":"2027-01-10T12:00:00Z",
+                "windowStart":"2027-01-10T00:00:00Z","windowEnd":"2027-01-11T00:00:00Z"}
+                """);
+            if (!recordKnowsCa) await RenewalScheduleTests.StartAsync(running);
+        }
+        Assert.Equal(0, _ca.Orders);
+        _other.Tamper = (_, _) => new FakeAnswer(500, "text/plain", "");
+        await using (var moved = Run(_other)) await RenewalScheduleTests.StartAsync(moved);
+        _other.Tamper = (_, right) => right;
+        _clock.Advance(TimeSpan.FromMinutes(1));
+
+        await using var again = Run(_other);
+        await RenewalScheduleTests.StartAsync(again);
+
+        Assert.Equal((0, 1), (_ca.Orders, _other.Orders));
+        Assert.Equal(2, again.Published[Domain].Count);
+    }
+
+    [Fact]
+    public async Task A_wish_while_a_certificate_is_put_in_force_is_carried_out_and_status_is_of_the_one_or_the_other()
+    {
+        await using var running = Run(_ca);
+        await RenewalScheduleTests.StartAsync(running);
+        _clock.Advance(TimeSpan.FromDays(61));
+        var before = running.Renewal.StateOf(Domain);
+        CertificateState? state = null;
+        var refusal = "not asked";
+        running.OnPublished = _ =>
+        {
+            running.OnPublished = _ => { };
+            state = running.Renewal.StateOf(Domain);
+            refusal = running.Renewal.Renew(Domain);
+        };
+        await running.DecideAsync();
+        Assert.Null(refusal);
+        Assert.Equal(before, state);
+        Assert.Equal(running.Published[Domain][1].NotAfter, running.Renewal.StateOf(Domain).NotAfter);
+        await running.DecideAsync();
+        Assert.Equal((3, 3), (_ca.Orders, running.Published[Domain].Count));
+    }
+
+    [Fact]
+    public async Task A_wish_outlasts_another_file_that_takes_the_place_of_what_it_was_about()
+    {
+        await using var running = Run(_ca);
+        await RenewalScheduleTests.StartAsync(running);
+        var file = running.Store.PathOf(Domain);
+        _clock.Advance(TimeSpan.FromDays(1));
+        Assert.Null(running.Renewal.Renew(Domain));
+        await running.Renewal.WhenIdle();
+        _clock.Advance(TimeSpan.FromDays(1));
+        _ca.Tamper = (_, _) => new FakeAnswer(500, "text/plain", "");
+        Assert.Null(running.Renewal.Renew(Domain));
+        await running.Renewal.WhenIdle();
+        var orders = _ca.Orders;
+        File.Copy(file + ".previous", file, overwrite: true);
+        _ca.Tamper = (_, right) => right;
+
+        await running.DecideAsync();
+        _clock.Advance(TimeSpan.FromMinutes(1));
+        await running.DecideAsync();
+        Assert.Equal(orders + 1, _ca.Orders);
+    }
+
     [Fact]
     public async Task What_the_one_CA_refused_or_wanted_is_no_reason_to_wait_with_the_other()
     {

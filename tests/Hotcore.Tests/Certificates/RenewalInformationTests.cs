@@ -78,11 +78,31 @@ public sealed class RenewalInformationTests : IDisposable
         _ca.Tamper = (request, right) => request.Path == "/orders" && _ca.Replaced.Last() is not null
             ? FakeCa.Problem(409, "alreadyReplaced", "once is enough")
             : right;
+        _ca.RenewalInfo = _ => Window(_clock.GetUtcNow().AddDays(20), _clock.GetUtcNow().AddDays(21));
+        _clock.Advance(TimeSpan.FromMinutes(1));
         await running.DecideAsync();
         Assert.Equal(3, _ca.Replaced.Count);
         Assert.Null(_ca.Replaced.Last());
         Assert.Equal(2, running.Published[Domain].Count);
         Assert.Null(running.Renewal.StateOf(Domain).Failure);
+    }
+
+    [Fact]
+    public async Task A_CA_that_wants_back_at_once_what_it_has_just_issued_is_not_hammered()
+    {
+        _ca.RenewalInfo = _ => Window(_clock.GetUtcNow().AddDays(-2), _clock.GetUtcNow().AddDays(-1));
+        await using var running = Run([Domain]);
+        await RenewalScheduleTests.StartAsync(running);
+        for (var i = 0; i < 24 * 12; i++)
+        {
+            await running.DecideAsync();
+            _clock.Advance(TimeSpan.FromMinutes(5));
+        }
+        // After 1, 2, 4 and so on up to 256 minutes, then every six hours.
+        Assert.InRange(_ca.Orders, 6, 14);
+        var state = running.Renewal.StateOf(Domain);
+        Assert.Equal(CertificateCondition.Valid, state.Condition);
+        Assert.StartsWith("issued, and to be renewed at once", state.Failure, StringComparison.Ordinal);
     }
 
     [Theory]

@@ -148,6 +148,25 @@ public sealed class RenewalScheduleTests : IDisposable
     }
 
     [Fact]
+    public async Task A_renewed_certificate_that_cannot_be_put_in_force_is_issued_again_when_status_says_so()
+    {
+        await using var running = Run([Domain]);
+        await StartAsync(running);
+        var first = running.Published[Domain][0];
+        _clock.Advance(TimeSpan.FromDays(61));
+        running.Refuse = _ => true;
+        await running.DecideAsync();
+        var state = running.Renewal.StateOf(Domain);
+        Assert.Equal(("refused", first.NotAfter), (state.Failure?.Split(' ')[^1], state.NotAfter));
+        running.Refuse = _ => false;
+        _clock.Advance(state.NextTry!.Value - _clock.GetUtcNow());
+        await running.DecideAsync();
+        Assert.Equal(3, _ca.Orders);
+        Assert.Equal(2, running.Published[Domain].Count);
+        Assert.Null(running.Renewal.StateOf(Domain).Failure);
+    }
+
+    [Fact]
     public async Task A_damaged_certificate_is_issued_again()
     {
         await using (var running = Run([Domain])) await StartAsync(running);
