@@ -119,13 +119,14 @@ internal sealed class Http1Upstream : Upstream
             _input.ReleaseIfEmpty();
             if (received != Connection.WouldBlock)
                 return hasBegun ? HeadResult.Malformed : HeadResult.Died;
-            if (!hasBegun)
+            if (!hasBegun && !_hasServed)
             {
-                await WaitForAnswerAsync();
+                await WaitForFirstAnswerAsync();
                 continue;
             }
 
-            if (await Connection.Readable.WaitAsync(Timeouts.SilentUpstream) != WaitResult.TimedOut)
+            // Until its answer begins, an app may think.
+            if (await Connection.Readable.WaitAsync(hasBegun ? Timeouts.SilentUpstream : Timeouts.None) != WaitResult.TimedOut)
                 continue;
             _headFault = AnswerFault.OfUnfinishedHead(_input.Unread);
             return HeadResult.Malformed;
@@ -156,12 +157,12 @@ internal sealed class Http1Upstream : Upstream
     }
 
     /// <summary>
-    /// Waits until the answer begins, for as long as the app thinks. Over a new connection the app may not even have accepted it,
-    /// because idle connections hold its threads: they are closed then.
+    /// Waits until the first answer begins, for as long as the app thinks. The app may not even have accepted the connection, because
+    /// idle ones hold its threads: they are closed then.
     /// </summary>
-    private async LoopTask WaitForAnswerAsync()
+    private async LoopTask WaitForFirstAnswerAsync()
     {
-        var patience = _hasServed ? Timeouts.None : Timeouts.Starving;
+        var patience = Timeouts.Starving;
         while (await Connection.Readable.WaitAsync(patience) == WaitResult.TimedOut)
         {
             Port.State.Relieve(_number, Connection.Loop.NowMilliseconds);
