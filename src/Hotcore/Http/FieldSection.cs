@@ -46,9 +46,8 @@ internal sealed class FieldSection
     public void Clear()
     {
         Count = 0;
-        if (_fields != _ownFields)
-            ArrayPool<Field>.Shared.Return(_fields);
-        _fields = _ownFields;
+        if (_fields.Length > MostInRequest)
+            GiveBack();
     }
 
     /// <summary>Adds a line; false when there are <paramref name="most"/> already.</summary>
@@ -163,8 +162,14 @@ internal sealed class FieldSection
     {
         var larger = ArrayPool<Field>.Shared.Rent(Math.Max(fields, 2 * _fields.Length));
         Fields.CopyTo(larger);
+        GiveBack();
+        _fields = larger;
+    }
+
+    private void GiveBack()
+    {
         if (_fields != _ownFields)
             ArrayPool<Field>.Shared.Return(_fields);
-        _fields = larger;
+        _fields = _ownFields;
     }
 }

@@ -83,8 +83,7 @@ internal sealed class RequestHead
     /// <summary>
     /// It has no body and does not say so, though its method is one that has (RFC 9110 8.6): some apps ask for a length then (411).
     /// </summary>
-    public bool LacksLength => Framing == BodyFraming.None && !WantsUpgrade
-        && (Method.SequenceEqual("POST"u8) || Method.SequenceEqual("PUT"u8) || Method.SequenceEqual("PATCH"u8));
+    public bool LacksLength => Framing == BodyFraming.None && !WantsUpgrade && ExpectsBody(Method);
 
     /// <summary>Forgets the last request.</summary>
     public void Clear()
@@ -95,4 +94,7 @@ internal sealed class RequestHead
         (MinorVersion, Framing, ContentLength) = (0, BodyFraming.None, 0);
         (IsPersistent, HasConnectionFields, WantsUpgrade) = (false, false, false);
     }
+
+    private static bool ExpectsBody(ReadOnlySpan<byte> method) => method[0] == 'P'
+        && (method.SequenceEqual("POST"u8) || method.SequenceEqual("PUT"u8) || method.SequenceEqual("PATCH"u8));
 }

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Runtime.CompilerServices;
 
 namespace Hotcore.Http.Http1;
 
@@ -31,7 +32,8 @@ internal static class FieldLine
     public static bool IsValue(ReadOnlySpan<byte> bytes) => bytes.IndexOfAny(ForbiddenInValue) < 0;
 
     /// <summary>Whether a value, or a reason phrase, of an answer means the same to everybody (RFC 9110 5.5).</summary>
-    public static bool IsTolerableValue(ReadOnlySpan<byte> bytes) => bytes.IndexOfAny(ForbiddenAnywhere) < 0;
+    public static bool IsTolerableValue(ReadOnlySpan<byte> bytes) =>
+        IsValue(bytes) || bytes.IndexOfAny(ForbiddenAnywhere) < 0;
 
     /// <summary>The value without the control characters and blanks at its ends.</summary>
     public static ReadOnlySpan<byte> TrimControls(ReadOnlySpan<byte> value)
@@ -56,28 +58,37 @@ internal static class FieldLine
     /// <summary>Parses the line at <paramref name="start"/> of <paramref name="section"/>, its CRLF excluded.</summary>
     public static bool TryParse(ReadOnlySpan<byte> section, int start, int length, out Field field)
     {
-        field = default;
         var line = section.Slice(start, length);
         var colon = line.IndexOf((byte)':');
         // A name holds no blank, so a folded line (which starts with one) ends here too.
         if (colon is <= 0 or > short.MaxValue || !IsToken(line[..colon]) || !IsValue(line[(colon + 1)..]))
+        {
+            field = default;
             return false;
-        field = Make(line, start, colon, colon);
+        }
+
+        Describe(line, start, colon, colon, out field);
         return true;
     }
 
     /// <summary>
     /// The same for a line of an answer. Blanks before the colon go, in place (RFC 9112 5.1): the name is moved up to it.
     /// </summary>
-    public static bool TryParseLeniently(Span<byte> section, int start, int length, out Field field)
+    public static bool TryParseLeniently(Span<byte> section, int start, int length, out Field field) =>
+        TryParse(section, start, length, out field) || TryParseOdd(section.Slice(start, length), start, out field);
+
+    /// <summary>What is wrong with a line that <see cref="TryParseLeniently"/> has refused.</summary>
+    public static AnswerFault FaultOf(ReadOnlySpan<byte> line) => AnswerFault.Of(
+        line,
+        line[0] is (byte)' ' or (byte)'\t' ? "which is a folded line"
+        : IsTolerableValue(line) ? "which is no field line"
+        : "which has a CR or NUL in it");
+
+    private static bool TryParseOdd(Span<byte> line, int start, out Field field)
     {
         field = default;
-        var line = section.Slice(start, length);
         var colon = line.IndexOf((byte)':');
-        if (colon is <= 0 or > short.MaxValue)
-            return false;
-        var hasControls = !IsValue(line[(colon + 1)..]);
-        if (hasControls && !IsTolerableValue(line[(colon + 1)..]))
+        if (colon is <= 0 or > short.MaxValue || !IsTolerableValue(line[(colon + 1)..]))
             return false;
         var nameLength = colon;
         while (nameLength > 0 && IsBlank(line[nameLength - 1]))
@@ -87,19 +98,14 @@ internal static class FieldLine
             return false;
         if (nameLength < colon)
             name.CopyTo(line[(colon - nameLength)..]);
-        field = Make(line, start, colon, nameLength);
-        field.HasControls = hasControls;
+        Describe(line, start, colon, nameLength, out field);
+        field.HasControls = !IsValue(line[(colon + 1)..]);
         return true;
     }
 
-    /// <summary>What is wrong with a line that <see cref="TryParseLeniently"/> has refused.</summary>
-    public static AnswerFault FaultOf(ReadOnlySpan<byte> line) => AnswerFault.Of(
-        line,
-        line[0] is (byte)' ' or (byte)'\t' ? "which is a folded line"
-        : IsTolerableValue(line) ? "which is no field line"
-        : "which has a CR or NUL in it");
-
-    private static Field Make(ReadOnlySpan<byte> line, int start, int colon, int nameLength)
+    // For every line of every head: without a call, and written where it stays.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Describe(ReadOnlySpan<byte> line, int start, int colon, int nameLength, out Field field)
     {
         var valueStart = colon + 1;
         while (valueStart < line.Length && IsBlank(line[valueStart]))
@@ -108,15 +114,13 @@ internal static class FieldLine
         while (valueEnd > valueStart && IsBlank(line[valueEnd - 1]))
             valueEnd--;
         var nameStart = colon - nameLength;
-        return new Field
-        {
-            LineStart = start + nameStart,
-            LineEnd = start + line.Length + 2,
-            NameLength = (short)nameLength,
-            ValueStart = start + valueStart,
-            ValueLength = valueEnd - valueStart,
-            Known = FieldNames.Identify(line[nameStart..colon]),
-        };
+        field.LineStart = start + nameStart;
+        field.LineEnd = start + line.Length + 2;
+        field.NameLength = (short)nameLength;
+        field.ValueStart = start + valueStart;
+        field.ValueLength = valueEnd - valueStart;
+        field.Known = FieldNames.Identify(line[nameStart..colon]);
+        field.HasControls = false;
     }
 
     private static bool IsBlank(byte b) => b is (byte)' ' or (byte)'\t';

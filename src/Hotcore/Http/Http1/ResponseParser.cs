@@ -38,17 +38,26 @@ internal sealed class ResponseParser
             var status = _lines.TakeLine(section, out var lineStart, out var length);
             if (!_hasStatusLine && !IsBeginning(section))
                 return Refuse(AnswerFault.Of(FirstLine(section), "which is no HTTP"));
-            if (status == ParseStatus.Invalid)
-                return Refuse(AnswerFault.Of(FirstLine(section[lineStart..]), "which does not end in CR LF"));
-            if ((status == ParseStatus.NeedMore ? count : _lines.Position) > MostHeadBytes)
-                return Refuse(AnswerFault.Of("answered with a head of more than 48 KiB"));
-            if (status == ParseStatus.NeedMore)
-                return ParseStatus.NeedMore;
-            var isEnd = length == 0 && _hasStatusLine;
-            if ((isEnd ? ResponseRules.Apply(head, answersHead) : TakeLine(head, section, lineStart, length)) is { } fault)
-                return Refuse(fault);
-            if (isEnd)
-                return ParseStatus.Complete;
+            if (status != ParseStatus.Complete || _lines.Position > MostHeadBytes)
+                return EndEarly(status, section, lineStart);
+            if (!_hasStatusLine)
+            {
+                _hasStatusLine = true;
+                if (ParseStatusLine(head, section.Slice(lineStart, length), lineStart) is { } fault)
+                    return Refuse(fault);
+            }
+            else if (length == 0)
+            {
+                return ResponseRules.Apply(head, answersHead) is { } fault ? Refuse(fault) : ParseStatus.Complete;
+            }
+            else if (!FieldLine.TryParseLeniently(section, lineStart, length, out var field))
+            {
+                return Refuse(FieldLine.FaultOf(section.Slice(lineStart, length)));
+            }
+            else if (!head.Fields.TryAdd(field, FieldSection.MostInAnswer))
+            {
+                return Refuse(AnswerFault.Of("answered with more than 1,000 fields"));
+            }
         }
     }
 
@@ -65,19 +74,13 @@ internal sealed class ResponseParser
         return end < 0 ? section : section[..end];
     }
 
-    private AnswerFault? TakeLine(ResponseHead head, Span<byte> section, int start, int length)
+    private ParseStatus EndEarly(ParseStatus status, ReadOnlySpan<byte> section, int lineStart)
     {
-        var line = section.Slice(start, length);
-        if (!_hasStatusLine)
-        {
-            _hasStatusLine = true;
-            return ParseStatusLine(head, line, start);
-        }
-
-        if (!FieldLine.TryParseLeniently(section, start, length, out var field))
-            return FieldLine.FaultOf(line);
-        return head.Fields.TryAdd(field, FieldSection.MostInAnswer) ? null
-            : AnswerFault.Of("answered with more than 1,000 fields");
+        if (status == ParseStatus.Invalid)
+            return Refuse(AnswerFault.Of(FirstLine(section[lineStart..]), "which does not end in CR LF"));
+        if ((status == ParseStatus.NeedMore ? section.Length : _lines.Position) > MostHeadBytes)
+            return Refuse(AnswerFault.Of("answered with a head of more than 48 KiB"));
+        return ParseStatus.NeedMore;
     }
 
     /// <summary>HTTP-version SP 3DIGIT [SP reason] (RFC 9112 4); the space before an absent reason may be absent too.</summary>
