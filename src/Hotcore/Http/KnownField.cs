@@ -1,4 +1,5 @@
-using System.Text;
+using System.Buffers.Binary;
+using System.Runtime.CompilerServices;
 
 namespace Hotcore.Http;
 
@@ -40,7 +41,7 @@ internal enum KnownField : byte
 internal static class FieldNames
 {
     /// <summary>
-    /// Finds the field by name, without regard to case (RFC 9110 5.1).
+    /// Finds the field by name, which is a token, without regard to case (RFC 9110 5.1).
     /// </summary>
     public static KnownField Identify(ReadOnlySpan<byte> name) => name.Length switch
     {
@@ -84,16 +85,42 @@ internal static class FieldNames
     };
 
     private static KnownField Match(ReadOnlySpan<byte> name, ReadOnlySpan<byte> lowerCase, KnownField field) =>
-        Ascii.EqualsIgnoreCase(name, lowerCase) ? field : KnownField.Other;
+        EqualsLowerCase(name, lowerCase) ? field : KnownField.Other;
 
     private static KnownField MatchForwarded(ReadOnlySpan<byte> name, ReadOnlySpan<byte> lowerCase, KnownField field)
     {
-        if (Ascii.EqualsIgnoreCase(name, lowerCase))
+        if (EqualsLowerCase(name, lowerCase))
             return field;
         if (name.IndexOf((byte)'_') < 0)
             return KnownField.Other;
         Span<byte> hyphenated = stackalloc byte[name.Length];
         name.Replace(hyphenated, (byte)'_', (byte)'-');
-        return Ascii.EqualsIgnoreCase(hyphenated, lowerCase) ? KnownField.ForwardedLookalike : KnownField.Other;
+        return EqualsLowerCase(hyphenated, lowerCase) ? KnownField.ForwardedLookalike : KnownField.Other;
     }
+
+    // In a token the bit that tells lower case from upper makes no other byte a letter, a digit or a hyphen.
+    private static bool EqualsLowerCase(ReadOnlySpan<byte> token, ReadOnlySpan<byte> lowerCase)
+    {
+        var last = token.Length - sizeof(ulong);
+        for (var at = 0; at < last; at += sizeof(ulong))
+        {
+            if (!HasEight(token, lowerCase, at))
+                return false;
+        }
+
+        if (last >= 0)
+            return HasEight(token, lowerCase, last); // Some of them for the second time.
+        for (var at = 0; at < token.Length; at++)
+        {
+            if ((token[at] | 0x20) != lowerCase[at])
+                return false;
+        }
+
+        return true;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static bool HasEight(ReadOnlySpan<byte> token, ReadOnlySpan<byte> lowerCase, int at) =>
+        (BinaryPrimitives.ReadUInt64LittleEndian(token[at..]) | 0x2020202020202020)
+        == BinaryPrimitives.ReadUInt64LittleEndian(lowerCase[at..]);
 }

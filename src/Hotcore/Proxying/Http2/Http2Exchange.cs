@@ -51,7 +51,7 @@ internal sealed class Http2Exchange : Exchange, IHttp2StreamOwner
                 await Loop.Router.ServeAsync(this);
             else
                 await AnswerAsync(page);
-            if (IsAnswered)
+            if (IsAnswered && !Stream.RemoteHasEnded)
                 await TakeRestAsync();
         }
         finally
