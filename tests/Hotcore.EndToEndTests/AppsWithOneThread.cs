@@ -32,12 +32,14 @@ public class AppsWithOneThread(SharedHotcore shared) : HotcoreTest(shared)
         Assert.Equal("GET /second", (await Hotcore.Get(domain, "/second")).Text);
     }
 
-    /// <summary>An app that accepts its next connection when the one before has ended.</summary>
-    [Fact]
-    public async Task Twenty_clients_that_stay_are_answered_in_turn_over_all_loops()
+    /// <summary>An app that accepts its next connection when the one before has ended, and has room for a few to wait.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Twenty_clients_that_stay_are_answered_in_turn_over_all_loops(bool isTls)
     {
         const int Rounds = 3;
-        await using var app = await RealApp.StartCareless(hasThreads: false);
+        await using var app = await RealApp.StartCareless(hasThreads: false, isTls: isTls);
         var domain = await Hotcore.AddNewDomain(app.Port);
         var clients = await Task.WhenAll(Enumerable.Range(0, 20).Select(_ => Hotcore.Connect()));
 

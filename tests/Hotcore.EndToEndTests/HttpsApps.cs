@@ -185,6 +185,42 @@ public class HttpsApps(SharedHotcore shared) : HotcoreTest(shared)
         await Wait.Until(() => app.Requests.Contains("GET /plain"), "the request");
     }
 
+    /// <summary>Python's server meets plain HTTP with nothing, like Node's.</summary>
+    [Fact]
+    public async Task An_app_that_spoke_plain_HTTP_before_is_served()
+    {
+        var port = FreePort.Take();
+        var domain = await Hotcore.AddNewDomain(port);
+        await using (await RealApp.StartCareless(hasThreads: true, port))
+            Assert.Equal("GET /plain", (await Hotcore.Get(domain, "/plain")).Text);
+
+        await using var app = await RealApp.StartCareless(hasThreads: true, port, isTls: true);
+
+        Assert.Equal("GET /tls", (await Hotcore.Get(domain, "/tls")).Text);
+        Assert.Equal("POST /", (await Send($"POST / HTTP/1.1\r\nHost: {domain}\r\nContent-Length: 0\r\n\r\n")).Text);
+    }
+
+    [Fact]
+    public async Task An_app_that_is_too_busy_to_shake_hands_is_waited_for()
+    {
+        await using var app = HttpsApp.Start(ToPlain["an alert"]);
+        var domain = await Hotcore.AddNewDomain(app.Port);
+        // Over a connection that ends with its client: it carried a body.
+        var post = $"POST / HTTP/1.1\r\nHost: {domain}\r\nContent-Length: 5\r\n\r\nhello";
+        Assert.Contains("speaks HTTPS", (await Send(post)).Text);
+        Assert.Equal("POST /", (await Send(post)).Text);
+        var end = new TaskCompletionSource();
+        app.BeBusyUntil(end.Task);
+
+        var answers = Enumerable.Range(0, 3).Select(_ => Send(post)).ToList();
+        await Task.Delay(TimeSpan.FromSeconds(4)); // The case itself: longer than one may take that may speak plain HTTP.
+        end.SetResult();
+
+        foreach (var answer in answers)
+            Assert.Equal("POST /", (await answer).Text);
+        Assert.Equal(4, app.Requests.Count);
+    }
+
     [Fact]
     public async Task A_400_that_means_the_request_is_passed()
     {

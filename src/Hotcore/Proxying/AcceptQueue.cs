@@ -1,8 +1,8 @@
 namespace Hotcore.Proxying;
 
 /// <summary>
-/// The connections opened to one port, in the order in which the app gets to accept them: one over which something comes shows that
-/// those before it have been accepted. An app with one thread accepts none while that thread reads from a kept connection, which only
+/// The connections opened to one port, numbered once they are in its queue, thus in the order in which the app gets to accept them: one
+/// over which something comes shows that those before it have been accepted. An app with one thread accepts none while that thread reads from a kept connection, which only
 /// hotcore can end. Any thread.
 /// </summary>
 internal sealed class AcceptQueue
@@ -14,7 +14,7 @@ internal sealed class AcceptQueue
     /// <summary>A connection waits whose app may never accept it, unless idle ones are closed and none is kept.</summary>
     public bool HasStarving => Volatile.Read(ref _starving) > Volatile.Read(ref _accepted);
 
-    /// <summary>The number of a connection that is opened next.</summary>
+    /// <summary>The number of a connection that the port has let in just now, or did not.</summary>
     public long TakeNumber() => Interlocked.Increment(ref _opened);
 
     /// <summary>Whether that connection has been accepted, as far as can be told.</summary>
@@ -23,7 +23,7 @@ internal sealed class AcceptQueue
     /// <summary>Something came over that connection.</summary>
     public void NoteAccepted(long number) => RaiseTo(ref _accepted, number);
 
-    /// <summary>A request went over that connection, and nothing has come for a while.</summary>
+    /// <summary>That connection was not let in for a while, or nothing has come over it.</summary>
     public void NoteStarving(long number) => RaiseTo(ref _starving, number);
 
     private static void RaiseTo(ref long most, long number)

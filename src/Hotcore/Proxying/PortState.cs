@@ -54,9 +54,13 @@ internal sealed class PortState
     /// <summary>The port accepted a connection: that is worth waiting for again, though it is no answer yet.</summary>
     public void NoteSignOfLife(long nowMilliseconds) => Write(ref _lastSignOfLife, nowMilliseconds);
 
-    /// <summary>The port refused, or ended a connection without a byte of an answer.</summary>
-    public void NoteFailure()
+    /// <summary>
+    /// The port refused, or ended a connection without a byte of an answer. Where nothing listens, another program may come.
+    /// </summary>
+    public void NoteFailure(bool isRefused = false)
     {
+        if (isRefused && Volatile.Read(ref _triedTlsInVainAt) != 0)
+            Volatile.Write(ref _triedTlsInVainAt, 0);
         if (!_hasFailed)
             _hasFailed = true;
     }
@@ -85,7 +89,8 @@ internal sealed class PortState
     public bool MayTryTls(long nowMilliseconds)
     {
         var before = Volatile.Read(ref _triedTlsInVainAt);
-        return before == 0 || nowMilliseconds - before >= Timeouts.BetweenTlsTries;
+        var pause = HasEverAnswered ? Timeouts.BetweenTlsTries : Timeouts.BetweenFirstTlsTries;
+        return before == 0 || nowMilliseconds - before >= pause;
     }
 
     /// <summary>TLS was tried: the app speaks it, or does not.</summary>

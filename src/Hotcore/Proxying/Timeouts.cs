@@ -29,7 +29,7 @@ internal static class Timeouts
     /// </summary>
     public const long SilentUpstream = 3_600_000;
 
-    /// <summary>For the kernel to open a connection to a port of this machine that neither accepts nor refuses.</summary>
+    /// <summary>For a port of this machine to take a connection into its queue, where it neither does so nor refuses.</summary>
     public const long Connect = 10_000;
 
     /// <summary>
@@ -41,17 +41,25 @@ internal static class Timeouts
     /// <summary>How long a connection to a port in doubt is watched before anything is sent.</summary>
     public const long Watch = 50;
 
-    /// <summary>How long an answer over a new connection may take before the connection counts as waiting to be accepted.</summary>
+    /// <summary>
+    /// How long a new connection may take to be let in, and the first answer over it to come, before it counts as waiting to be accepted.
+    /// </summary>
     public const long Starving = 100;
 
-    /// <summary>For a TLS handshake with an app.</summary>
+    /// <summary>For a TLS handshake with an app that may not speak TLS, or not any more.</summary>
     public const long UpstreamHandshake = 2_000;
+
+    /// <summary>The same with one whose last answer came over TLS: it may have no thread to spare.</summary>
+    public const long KnownUpstreamHandshake = 30_000;
 
     /// <summary>For the rest of an answer that may say why it refuses plain HTTP.</summary>
     public const long Explanation = 100;
 
     /// <summary>How often TLS is tried with an app that does not speak it, though what it answered looks so.</summary>
     public const long BetweenTlsTries = 10_000;
+
+    /// <summary>The same with one that has not answered yet: it may have been exchanged for another.</summary>
+    public const long BetweenFirstTlsTries = 2_000;
 
     /// <summary>How often the idle connections to a port are closed while one waits to be accepted.</summary>
     public const long BetweenReliefs = 1_000;

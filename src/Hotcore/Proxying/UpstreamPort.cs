@@ -78,8 +78,7 @@ internal sealed class UpstreamPort
         if (!State.MayTryTls(_loop.NowMilliseconds))
             return false;
         _isTryingTls = true;
-        var number = State.Queue.TakeNumber();
-        var connection = await _connector.OpenTlsAsync(exchange.IsGrpc);
+        var (connection, number, _, _) = await _connector.OpenTlsAsync(exchange.IsGrpc, Timeouts.UpstreamHandshake);
         _isTryingTls = false;
         State.NoteTls(isSpoken: connection is not null, _loop.NowMilliseconds);
         if (exchange.IsGrpc)
@@ -127,8 +126,7 @@ internal sealed class UpstreamPort
 
     private async LoopTask<Upstream?> OpenHttp1Async(bool isInDoubt)
     {
-        var number = State.Queue.TakeNumber();
-        var connection = await _connector.OpenAsync(isInDoubt, isHttp2: false);
+        var (connection, number, _, _) = await _connector.OpenAsync(isInDoubt, isHttp2: false);
         return connection is null ? null : new Http1Upstream(this, connection, number);
     }
 
@@ -137,7 +135,7 @@ internal sealed class UpstreamPort
         var (shared, mustOpen) = await _http2.ShareAsync(exchange);
         if (!mustOpen)
             return shared;
-        if (await _connector.OpenAsync(isInDoubt, isHttp2: true) is { } connection)
+        if ((await _connector.OpenAsync(isInDoubt, isHttp2: true)).Connection is { } connection)
             return _http2.Add(new Http2UpstreamConnection(this, connection, _owner.Http2Scratch));
         _http2.GiveUp();
         return null;

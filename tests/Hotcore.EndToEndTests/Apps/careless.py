@@ -1,6 +1,7 @@
-"""Python's own servers as tutorials use them, over HTTP/1.1: python3 careless.py threads|one-thread PORT (0 for a free one).
+"""Python's own servers as tutorials use them, over HTTP/1.1: python3 careless.py threads|one-thread PORT [PEM] (0 for a free one).
 
-A POST is answered without a look at its body."""
+A POST is answered without a look at its body. With a certificate and its key in one file, they speak HTTPS alone."""
+import ssl
 import sys
 from http.server import BaseHTTPRequestHandler, HTTPServer, ThreadingHTTPServer
 
@@ -27,11 +28,12 @@ class ThreadingServer(ThreadingHTTPServer):
     request_queue_size = 512
 
 
-class OneThreadServer(HTTPServer):
-    request_queue_size = 512
-
-
-kind, port = sys.argv[1], int(sys.argv[2])
-server = (ThreadingServer if kind == "threads" else OneThreadServer)(("127.0.0.1", port), App)
+kind, port, pem = sys.argv[1], int(sys.argv[2]), sys.argv[3:]
+# The one with one thread has room for five connections that wait, as all of Python's have.
+server = (ThreadingServer if kind == "threads" else HTTPServer)(("127.0.0.1", port), App)
+if pem:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pem[0])
+    server.socket = context.wrap_socket(server.socket, server_side=True)
 print(server.server_port, flush=True)
 server.serve_forever()

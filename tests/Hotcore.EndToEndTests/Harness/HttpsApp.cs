@@ -24,6 +24,7 @@ public sealed class HttpsApp : IAsyncDisposable
     private readonly string _toPlain;
     private readonly ConcurrentQueue<string> _requests = new();
     private volatile bool _speaksPlain;
+    private volatile Task _isFree = Task.CompletedTask;
 
     private readonly string[] _records;
 
@@ -49,6 +50,9 @@ public sealed class HttpsApp : IAsyncDisposable
 
     /// <summary>From now on it speaks plain HTTP, and meets TLS with nothing, as an app that was set up anew.</summary>
     public void SpeakPlain() => _speaksPlain = true;
+
+    /// <summary>Has no thread to shake hands with until <paramref name="end"/>.</summary>
+    public void BeBusyUntil(Task end) => _isFree = end;
 
     public ValueTask DisposeAsync()
     {
@@ -114,6 +118,7 @@ public sealed class HttpsApp : IAsyncDisposable
 
     private async Task ServeTls(Socket socket, NetworkStream stream)
     {
+        await _isFree;
         await using var tls = new SslStream(stream);
         await tls.AuthenticateAsServerAsync(SelfSigned);
         await Answer(new WireReader(tls, limit: null), tls, socket);

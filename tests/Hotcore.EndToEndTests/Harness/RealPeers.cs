@@ -25,8 +25,13 @@ public sealed class RealApp : IAsyncDisposable
         StartScript("python3", [HotcoreBinary.App("app.py"), port.ToString()]);
 
     /// <summary>Apps/careless.py: Python's own servers, which answer a POST without a look at its body.</summary>
-    public static Task<RealApp> StartCareless(bool hasThreads, int port = 0) =>
-        StartScript("python3", [HotcoreBinary.App("careless.py"), hasThreads ? "threads" : "one-thread", port.ToString()]);
+    public static Task<RealApp> StartCareless(bool hasThreads, int port = 0, bool isTls = false)
+    {
+        var folder = isTls ? Directory.CreateTempSubdirectory("hotcore-careless-") : null;
+        string[] pem = folder is null ? [] : [WriteCertificate(folder)];
+        return StartScript(
+            "python3", [HotcoreBinary.App("careless.py"), hasThreads ? "threads" : "one-thread", port.ToString(), .. pem], folder);
+    }
 
     public static Task<RealApp> StartNode(int port = 0, params string[] arguments) =>
         StartScript("node", [HotcoreBinary.App("app.js"), port.ToString(), .. arguments]);
@@ -127,10 +132,10 @@ public sealed class RealApp : IAsyncDisposable
         _folder?.Delete(recursive: true);
     }
 
-    private static async Task<RealApp> StartScript(string program, string[] arguments)
+    private static async Task<RealApp> StartScript(string program, string[] arguments, DirectoryInfo? folder = null)
     {
         var process = ChildProcess.Start(program, arguments);
-        return await process.ReadLine() is { } port ? new RealApp(process, int.Parse(port)) : throw await Failed(process);
+        return await process.ReadLine() is { } port ? new RealApp(process, int.Parse(port), folder) : throw await Failed(process);
     }
 
     private static async Task<RealApp> UntilItListens(ChildProcess process, int port, DirectoryInfo? folder = null)

@@ -64,6 +64,34 @@ public sealed class PortStateTests
     }
 
     [Fact]
+    public void TLS_that_was_tried_in_vain_is_left_alone_for_a_while_a_shorter_one_where_nothing_has_answered_yet()
+    {
+        var port = new PortState();
+        Assert.True(port.MayTryTls(Now));
+        port.NoteTls(isSpoken: false, Now);
+
+        Assert.False(port.MayTryTls(Now + 1_999));
+        Assert.True(port.MayTryTls(Now + 2_000));
+
+        port.NoteAnswer(Now);
+        Assert.False(port.MayTryTls(Now + 9_999));
+        Assert.True(port.MayTryTls(Now + 10_000));
+    }
+
+    [Fact]
+    public void TLS_is_tried_anew_once_the_port_has_refused()
+    {
+        var port = new PortState();
+        port.NoteTls(isSpoken: false, Now);
+        port.NoteFailure();
+        Assert.False(port.MayTryTls(Now));
+
+        port.NoteFailure(isRefused: true);
+
+        Assert.True(port.MayTryTls(Now));
+    }
+
+    [Fact]
     public void A_failure_casts_doubt_on_a_port_until_it_answers_again()
     {
         var port = new PortState();
@@ -75,18 +103,6 @@ public sealed class PortStateTests
         port.NoteAnswer(Now + 2);
 
         Assert.False(port.IsInDoubt(mapping, Now + 3));
-    }
-
-    [Fact]
-    public void TLS_that_was_tried_in_vain_is_left_alone_for_a_while()
-    {
-        var port = new PortState();
-
-        Assert.True(port.MayTryTls(Now));
-        port.NoteTls(isSpoken: false, Now);
-
-        Assert.False(port.MayTryTls(Now + Timeouts.BetweenTlsTries - 1));
-        Assert.True(port.MayTryTls(Now + Timeouts.BetweenTlsTries));
     }
 
     [Fact]

@@ -67,13 +67,13 @@ internal sealed class Http1Upstream : Upstream
     private bool IsIdle => IdleNode.List is not null;
 
     /// <summary>
-    /// An alert, a 400 that says so, a redirect to the https where the request came from, or nothing from a port that never answered.
+    /// An alert, a 400 that says so, a redirect to the https where the request came from, or nothing over a new connection.
     /// </summary>
     public override bool HintsAtTls(Exchange exchange, HeadResult received) => !IsTls && !IsEnded && !_hasServed && received switch
     {
         HeadResult.Complete => _asksForTls || exchange.IsSentBackToHttps(),
         HeadResult.Malformed => TlsHints.IsAlert(_input.Unread),
-        HeadResult.Died => !Port.State.HasEverAnswered,
+        HeadResult.Died => true,
         _ => false,
     };
 
@@ -156,18 +156,13 @@ internal sealed class Http1Upstream : Upstream
         Port.State.Queue.NoteAccepted(_number);
     }
 
-    /// <summary>
-    /// Waits until the first answer begins, for as long as the app thinks. The app may not even have accepted the connection, because
-    /// idle ones hold its threads: they are closed then.
-    /// </summary>
+    /// <summary>Waits until the first answer begins, for as long as the app thinks.</summary>
     private async LoopTask WaitForFirstAnswerAsync()
     {
-        var patience = Timeouts.Starving;
-        while (await Connection.Readable.WaitAsync(patience) == WaitResult.TimedOut)
-        {
-            Port.State.Relieve(_number, Connection.Loop.NowMilliseconds);
-            patience = Port.State.Queue.IsAccepted(_number) ? Timeouts.BetweenDoubts : Timeouts.BetweenReliefs;
-        }
+        var wait = new AcceptWait(Port.State, Connection.Loop);
+        wait.Begin(_number);
+        await Connection.Readable.WaitAsync(Timeouts.None);
+        wait.End();
     }
 
     public override void BeginBody(ResponseHead response) =>

@@ -51,9 +51,10 @@ internal sealed class Http2Upstream : Upstream, IHttp2StreamOwner
 
     private BufferPool Buffers => Stream.Connection.Connection.Loop.Buffers;
 
-    /// <summary>The first call over the connection came to nothing, and no other has ever been answered.</summary>
+    /// <summary>The first call over the connection ended with it, or came to nothing where no other has ever been answered.</summary>
     public override bool HintsAtTls(Exchange exchange, HeadResult received) =>
-        !IsTls && !IsEnded && received != HeadResult.Complete && !HasServed && !Port.State.HasEverAnswered;
+        !IsTls && !IsEnded && !HasServed && received != HeadResult.Complete
+        && (received == HeadResult.Died || !Port.State.HasEverAnswered);
 
     public override void BeginRequest(Exchange exchange)
     {
