@@ -2,7 +2,7 @@ namespace Hotcore.EndToEndTests;
 
 /// <summary>
 /// Apps that answer before the end of a request (413, 401): the client gets the answer, even if it sends all of its body before it
-/// reads (RFC 9112 9.6, RFC 9113 8.1).
+/// reads (RFC 9112 9.6, RFC 9113 8.1). Where the app closes instead, the client is told so.
 /// </summary>
 public class EarlyAnswers(SharedHotcore shared) : HotcoreTest(shared)
 {
@@ -76,6 +76,76 @@ public class EarlyAnswers(SharedHotcore shared) : HotcoreTest(shared)
             Assert.Equal("too large 413", finished.Output.Trim());
         }
     }
+
+    [Theory]
+    [InlineData("Content-Length: 10\r\n\r\nhello")]
+    [InlineData("Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n")]
+    public async Task A_client_is_told_that_its_app_closed_before_the_end_of_a_body(string rest)
+    {
+        await using var upstream = ClosingEarly();
+        var domain = await Hotcore.AddNewDomain(upstream.Port);
+        await using var client = await Hotcore.Connect();
+
+        await client.Send($"POST /upload HTTP/1.1\r\nHost: {domain}\r\n{rest}");
+
+        var response = await client.Read();
+        Assert.Equal(502, response.Status);
+        Assert.Contains(domain, response.Text);
+        Assert.Equal("close", response.Fields["Connection"]);
+    }
+
+    [Fact]
+    public async Task A_client_is_told_that_its_app_answered_nonsense_before_the_end_of_a_body()
+    {
+        await using var upstream = TestUpstream.Serving(async connection =>
+        {
+            await connection.ExpectHead();
+            await connection.Send("nonsense\r\n\r\n");
+            await connection.ExpectEnd();
+        });
+        var domain = await Hotcore.AddNewDomain(upstream.Port);
+        await using var client = await Hotcore.Connect();
+
+        await client.Send($"POST /upload HTTP/1.1\r\nHost: {domain}\r\nContent-Length: 10\r\n\r\nhello");
+
+        Assert.Equal(502, (await client.Read()).Status);
+    }
+
+    [Theory]
+    [InlineData("text/plain")]
+    [InlineData("application/grpc")]
+    public async Task A_client_of_HTTP_2_is_told_that_its_app_closed_before_the_end_of_a_body(string contentType)
+    {
+        await using var upstream = ClosingEarly();
+        var domain = await Hotcore.AddNewDomain(upstream.Port);
+        await using var client = await Http2Client.Connect(Hotcore.Http);
+        var stream = await client.Request(domain, "/upload", "POST", [("content-type", contentType)], endStream: false);
+        await client.Send(Http2Frame.Data(stream.Id, "hello"u8.ToArray()));
+
+        await client.ExpectReset(stream.Id, Http2Error.NoError);
+
+        Assert.Equal(502, stream.Status);
+        Assert.Contains(domain, stream.Text);
+        Assert.True(stream.HasEnded);
+    }
+
+    [Fact]
+    public async Task A_body_that_is_at_fault_is_still_the_clients_fault()
+    {
+        await using var upstream = TestUpstream.Scripted();
+        var domain = await Hotcore.AddNewDomain(upstream.Port);
+        await using var client = await Hotcore.Connect();
+        await client.Send($"POST /upload HTTP/1.1\r\nHost: {domain}\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n");
+        using var connection = await upstream.Accept();
+        await connection.ExpectHead();
+
+        await client.Send("nonsense\r\n");
+
+        Assert.Equal(400, (await client.Read()).Status);
+    }
+
+    /// <summary>Closes once something has come.</summary>
+    private static TestUpstream ClosingEarly() => TestUpstream.Serving(connection => connection.Reader.Read(new byte[1000]).AsTask());
 
     /// <summary>Answers once it has the head, and, as most servers do, reads no more.</summary>
     private static TestUpstream AnsweringEarly(string connectionField) => TestUpstream.Serving(async connection =>

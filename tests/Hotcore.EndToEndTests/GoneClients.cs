@@ -1,3 +1,6 @@
+using System.Net;
+using System.Net.Sockets;
+
 namespace Hotcore.EndToEndTests;
 
 /// <summary>
@@ -56,6 +59,43 @@ public class GoneClients(SharedHotcore shared) : HotcoreTest(shared)
         await Wait.For(body.ReadAll(), "the other half");
 
         await connection.ExpectEnd();
+    }
+
+    [Fact]
+    public async Task An_app_hears_of_an_end_that_came_together_with_the_rest_of_a_head()
+    {
+        await using var upstream = TestUpstream.Scripted();
+        var domain = await Hotcore.AddNewDomain(upstream.Port);
+        await using var client = await Hotcore.Connect();
+        await client.Send("GET / HTTP/1.1\r\n");
+        await Wait.ToSeeThatNothingHappens();
+
+        client.HoldBack();
+        await client.Send($"Host: {domain}\r\n\r\n");
+        client.HalfClose();
+
+        using var connection = await upstream.Accept();
+        await connection.ExpectRequest();
+        await connection.ExpectEnd();
+    }
+
+    [Fact]
+    public async Task An_app_that_accepts_late_gets_no_POST_of_a_client_that_is_gone()
+    {
+        using var app = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        app.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+        app.Listen(0);
+        await using var first = await RawClient.Connect((IPEndPoint)app.LocalEndPoint!); // The queue is full now.
+        var domain = await Hotcore.AddNewDomain(((IPEndPoint)app.LocalEndPoint!).Port);
+        await using var client = await Hotcore.Connect();
+        await client.Send($"POST / HTTP/1.1\r\nHost: {domain}\r\nContent-Length: 5\r\n\r\nhello");
+
+        client.HalfClose();
+        await Task.Delay(TimeSpan.FromSeconds(4)); // The case itself: twice as long as an answer has to begin.
+
+        (await app.AcceptAsync()).Dispose();
+        using var connection = await Wait.For(app.AcceptAsync(), "a connection at the app");
+        Assert.Equal(0, await Wait.For(connection.ReceiveAsync(new byte[100]), "its end"));
     }
 
     [Fact]

@@ -204,6 +204,43 @@ public class HoldingWhileAPortRefuses(SharedHotcore shared) : HotcoreTest(shared
         Assert.Equal("GET /next", (await Hotcore.Get(domain, "/next")).Text);
         Assert.Equal(["GET /next"], upstream.RequestLines);
     }
+
+    [Theory]
+    [InlineData("Content-Length: 5\r\n\r\nhello")]
+    [InlineData("Content-Length: 50\r\n\r\nhello")]
+    [InlineData("Expect: 100-continue\r\nContent-Length: 5\r\n\r\n")]
+    [InlineData("Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n")]
+    [InlineData("Transfer-Encoding: chunked\r\n\r\n5\r\nhel")]
+    public async Task A_client_of_plain_HTTP_that_ends_behind_or_within_its_body_is_not_served_later(string rest)
+    {
+        await using var upstream = TestUpstream.RepeatingLater();
+        var domain = await Hotcore.AddNewDomain(upstream.Port);
+        await using var client = await Hotcore.Connect();
+        await client.Send($"POST /given-up HTTP/1.1\r\nHost: {domain}\r\n{rest}");
+        await Wait.ToSeeThatNothingHappens();
+
+        client.HalfClose();
+
+        await client.ReadEnd(); // Without an answer.
+        upstream.Listen();
+        Assert.Equal("GET /next", (await Hotcore.Get(domain, "/next")).Text);
+        Assert.DoesNotContain("/given-up", upstream.Received);
+    }
+
+    [Fact]
+    public async Task A_POST_of_a_client_that_has_finished_sending_is_served_if_its_port_answers_at_once()
+    {
+        await using var upstream = TestUpstream.RepeatingLater();
+        var domain = await Hotcore.AddNewDomain(upstream.Port);
+        await using var client = await Hotcore.Connect();
+        await client.Send($"POST /late HTTP/1.1\r\nHost: {domain}\r\nContent-Length: 5\r\n\r\nhello");
+        await Wait.ToSeeThatNothingHappens();
+
+        client.HalfClose();
+        upstream.Listen();
+
+        Assert.Equal("POST /late hello", (await client.Read()).Text);
+    }
 }
 
 /// <summary>A class of its own, so that its 15 seconds pass beside the others.</summary>

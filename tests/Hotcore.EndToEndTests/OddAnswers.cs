@@ -25,6 +25,8 @@ public class OddAnswers(SharedHotcore shared) : HotcoreTest(shared)
             (Answer("Transfer-Encoding: chunked", "5;\r\nhello\r\n0;b@d=\r\n\r\n"), "X-Field", null),
     };
 
+    private const string LateBody = "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nbad";
+
     private const string Chunks = "5\r\nhello\r\n0\r\n\r\n";
 
     public static TheoryData<string> Names => [.. Answers.Keys];
@@ -61,6 +63,34 @@ public class OddAnswers(SharedHotcore shared) : HotcoreTest(shared)
             Assert.Equal("hello", (await Hotcore.Get(domain)).Text);
 
         Assert.Equal(3, upstream.Connections.Count);
+    }
+
+    [Theory]
+    [InlineData("204 No Content", "Content-Length: 41", LateBody)]
+    [InlineData("204 No Content", "Content-Length: 0, 0", "")]
+    [InlineData("204 No Content", "Transfer-Encoding: chunked", "0\r\n\r\n")]
+    [InlineData("204 No Content", "Content-Length: 0\r\nTransfer-Encoding: chunked", "0\r\n\r\n")]
+    [InlineData("103 Early Hints", "Content-Length: 41", "")]
+    [InlineData("103 Early Hints", "Transfer-Encoding: chunked", "")]
+    public async Task A_body_announced_where_none_can_be_is_not_the_next_answer(string status, string field, string body)
+    {
+        var odd = $"HTTP/1.1 {status}\r\n{field}\r\n\r\n";
+        var last = status.StartsWith('1') ? "HTTP/1.1 204 No Content\r\n\r\n" : "";
+        await using var upstream = TestUpstream.Serving(async connection =>
+        {
+            for (var late = ""; await connection.ReadRequest() is not null; late = body)
+                await connection.Send(late + odd + last);
+        });
+        var domain = await Hotcore.AddNewDomain(upstream.Port);
+        await using var client = await Hotcore.Connect();
+
+        for (var i = 0; i < 3; i++)
+        {
+            await client.Send($"GET / HTTP/1.1\r\nHost: {domain}\r\n\r\n");
+            Assert.Equal(204, (await client.ReadFinal()).Status);
+        }
+
+        Assert.Equal(field == "Content-Length: 0, 0" ? 1 : 3, upstream.Connections.Count);
     }
 
     [Theory]

@@ -60,6 +60,9 @@ internal readonly struct LoopTask<T>
         _result = default!;
     }
 
+    /// <summary>Awaiting it would not wait. To be asked before it is awaited only.</summary>
+    public bool IsCompleted => _state is null || _state.IsCompleted;
+
     public Awaiter GetAwaiter() => new(_state, _result);
 
     internal readonly struct Awaiter(LoopTaskState<T>? state, T result) : ICriticalNotifyCompletion

@@ -203,14 +203,18 @@ internal static class Forwarder
         return await exchange.AnswerAsync(sent == BodyCopyResult.SourceInvalid ? ErrorPage.BadBody : page);
     }
 
-    /// <summary>Breaks the upstream and sees the sending end; only then are its buffers free.</summary>
+    /// <summary>
+    /// Breaks the upstream and sees the sending end; only then are its buffers free. Returns how it had ended before: one that is cut
+    /// short here is not the body's fault.
+    /// </summary>
     private static async LoopTask<BodyCopyResult> EndAsync(
         Exchange exchange, Upstream upstream, LoopTask<BodyCopyResult> sending)
     {
+        var hasEnded = sending.IsCompleted;
         upstream.Break();
         exchange.RequestBody.Cancel(); // What is still on its way has nowhere to go.
         var sent = await sending;
         upstream.Close();
-        return sent;
+        return hasEnded ? sent : BodyCopyResult.SinkFailed;
     }
 }

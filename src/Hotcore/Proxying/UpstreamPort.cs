@@ -56,8 +56,9 @@ internal sealed class UpstreamPort
     /// </summary>
     public async LoopTask<Upstream?> WaitForAnswerAsync(Exchange exchange, Mapping mapping, long until)
     {
-        var wait = exchange.BeginHold(_loop);
-        while (_loop.NowMilliseconds < until && await _held.WaitAsync(wait, mapping, until))
+        // A hold for each wait: opening may have begun one of its own.
+        while (!exchange.IsAbandoned && _loop.NowMilliseconds < until
+            && await _held.WaitAsync(exchange.BeginHold(_loop), mapping, until))
         {
             if ((Take(exchange, surelyAlive: false) ?? await OpenAsync(exchange, mapping)) is { } upstream)
                 return upstream;

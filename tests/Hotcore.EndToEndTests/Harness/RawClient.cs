@@ -93,6 +93,9 @@ public sealed class RawClient : IAsyncDisposable
     /// <summary>Ends this side of TLS, with close_notify; the connection beneath stays open.</summary>
     public Task SayGoodbye() => Tls!.ShutdownAsync();
 
+    /// <summary>From now on bytes leave together, and with the end (TCP_CORK): the other side sees them at one time.</summary>
+    public void HoldBack() => Socket.SetRawSocketOption((int)SocketOptionLevel.Tcp, 3, BitConverter.GetBytes(1));
+
     public void HalfClose() => Socket.Shutdown(SocketShutdown.Send);
 
     /// <summary>The next response, an interim one (1xx) too.</summary>

@@ -24,7 +24,9 @@ internal static class ResponseRules
             : length >= 0 ? BodyFraming.Length
             : BodyFraming.UntilClose;
         ApplyConnection(head);
-        head.IsPersistent &= !saysBoth;
+        // Who announces a body where none can be may send it all the same (RFC 9110 8.6, RFC 9112 6.1): to whoever comes next.
+        var announcesWrongly = head.ForbidsLength && (isChunked || length > 0);
+        head.IsPersistent &= !saysBoth && !announcesWrongly;
         return null;
     }
 

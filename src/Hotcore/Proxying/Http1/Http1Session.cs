@@ -104,8 +104,6 @@ internal sealed class Http1Session : ClientSession
     {
         var exchange = _exchange = Client.Loop.Http1Exchanges.Rent();
         exchange.Begin(this);
-        if (Client.Connection.PeerHasFinished)
-            _halfClosed.Begin(Timeouts.HalfClosedClient);
         try
         {
             var staysOpen = await ReceiveHeadAsync(exchange) && await Client.Loop.Router.ServeAsync(exchange);
@@ -127,7 +125,11 @@ internal sealed class Http1Session : ClientSession
         {
             var status = exchange.ParseHead(Client.Input);
             if (status == ParseStatus.Complete)
+            {
+                NoticeInput(); // While its head was awaited, nobody else was told of the client's end.
                 return true;
+            }
+
             if (status == ParseStatus.Invalid)
                 return await RefuseAsync(exchange, ErrorPage.Refused(exchange.Refusal));
             var received = Client.Input.FillFrom(Client.Connection);
@@ -179,7 +181,8 @@ internal sealed class Http1Session : ClientSession
         {
             if (session._exchange is not { } exchange)
                 return;
-            var isSending = exchange.HasBody && !exchange.HasSentRequest; // Its last bytes may be on their way to the app for long.
+            // Its last bytes may be on their way to the app for long. Until there is an app, they wait as a request without a body does.
+            var isSending = exchange is { HasBody: true, HasSentRequest: false, Upstream: not null };
             if (session.Client.IsSecure || (!isSending && session.Client.Connection.SentBytes == _sentBefore))
                 exchange.Abandon();
             else

@@ -20,6 +20,7 @@ internal sealed class Http1Upstream : Upstream
     private bool _hasCarriedBody;
     private bool _asksForTls;
     private bool _isAccepted;
+    private bool _isSpoilt;
     private AnswerFault? _headFault;
 
     /// <summary><paramref name="number"/> is of the port's <see cref="AcceptQueue"/>.</summary>
@@ -105,6 +106,8 @@ internal sealed class Http1Upstream : Upstream
             {
                 _asksForTls = MayAskForTls(exchange.Response) && await AsksForTlsAsync(exchange.Response);
                 _input.Consume(_parser.HeadLength);
+                // It announced a body, which an interim answer has not: that may come with a later answer.
+                _isSpoilt |= exchange.Response is { IsInterim: true, IsPersistent: false };
                 return HeadResult.Complete;
             }
 
@@ -175,7 +178,7 @@ internal sealed class Http1Upstream : Upstream
     }
 
     public override bool IsReusable(ResponseHead response) =>
-        response.IsPersistent && _input.IsEmpty && !Connection.PeerHasFinished && !(_hasCarriedBody && Owner is null)
+        response.IsPersistent && !_isSpoilt && _input.IsEmpty && !Connection.PeerHasFinished && !(_hasCarriedBody && Owner is null)
         && Connection.IsDrained;
 
     public override void Return()

@@ -153,9 +153,17 @@ public sealed partial class ResponseParserTests
     [InlineData("HTTP/1.1 200 OK\r\nContent-Length: 7\r\nTransfer-Encoding: chunked\r\n", false, "Chunked 0 closes")]
     [InlineData("HTTP/1.1 200 OK\r\nContent-Length: 7, 7\r\n", false, "Length 7 stays")]
     [InlineData("HTTP/1.1 200 OK\r\n", true, "None 0 stays")]
-    [InlineData("HTTP/1.1 204 No Content\r\nContent-Length: 7\r\n", false, "None 7 stays")]
+    [InlineData("HTTP/1.1 204 No Content\r\n", false, "None 0 stays")]
+    [InlineData("HTTP/1.1 204 No Content\r\nContent-Length: 0\r\n", false, "None 0 stays")]
+    [InlineData("HTTP/1.1 204 No Content\r\nContent-Length: 7\r\n", false, "None 7 closes")]
+    [InlineData("HTTP/1.1 204 No Content\r\nContent-Length: 7\r\n", true, "None 7 closes")]
+    [InlineData("HTTP/1.1 204 No Content\r\nTransfer-Encoding: chunked\r\n", false, "None 0 closes")]
+    [InlineData("HTTP/1.1 205 Reset Content\r\nContent-Length: 7\r\n", false, "Length 7 stays")]
     [InlineData("HTTP/1.1 304 Not Modified\r\nContent-Length: 7\r\n", false, "None 7 stays")]
-    [InlineData("HTTP/1.1 103 Early Hints\r\nContent-Length: 7\r\n", false, "None 7 stays")]
+    [InlineData("HTTP/1.1 304 Not Modified\r\nTransfer-Encoding: chunked\r\n", false, "None 0 stays")]
+    [InlineData("HTTP/1.1 103 Early Hints\r\n", false, "None 0 stays")]
+    [InlineData("HTTP/1.1 103 Early Hints\r\nContent-Length: 7\r\n", false, "None 7 closes")]
+    [InlineData("HTTP/1.1 103 Early Hints\r\nTransfer-Encoding: chunked\r\n", false, "None 0 closes")]
     [InlineData("HTTP/1.1 200 OK\r\nContent-Length: 7\r\nConnection: close\r\n", false, "Length 7 closes")]
     [InlineData("HTTP/1.0 200 OK\r\nContent-Length: 7\r\n", false, "Length 7 closes")]
     [InlineData("HTTP/1.0 200 OK\r\nContent-Length: 7\r\nConnection: keep-alive\r\n", false, "Length 7 stays")]
@@ -258,6 +266,7 @@ public sealed partial class ResponseParserTests
                 break;
         }
 
+        var announcesWrongly = status is < 200 or 204 && (framing == BodyFraming.Chunked || length > 0);
         if (answersHead || status is < 200 or 204 or 304)
             framing = BodyFraming.None;
         var text = new StringBuilder($"HTTP/1.{minor} {status}{(reason.Length > 0 ? " " : "")}{reason}\r\n");
@@ -266,7 +275,7 @@ public sealed partial class ResponseParserTests
         text.Append("\r\n");
         return new Generated(text.ToString(), answersHead, new Parsed(
             ParseStatus.Complete, text.Length, status, reason, minor, framing, length,
-            minor == 1 && framing != BodyFraming.UntilClose, string.Join('\n', fields)));
+            minor == 1 && framing != BodyFraming.UntilClose && !announcesWrongly, string.Join('\n', fields)));
     }
 
     /// <summary>The rules once more, as plainly as can be.</summary>
