@@ -40,6 +40,9 @@ internal sealed class PortState
     /// <summary>The app has answered, since hotcore runs.</summary>
     public bool HasEverAnswered => Volatile.Read(ref _lastAnswer) != 0;
 
+    /// <summary>That an app said nothing to plain HTTP may mean TLS: it never answered, or another may have come since it failed.</summary>
+    public bool MaySpeakTls => _speaksTls || _hasFailed || !HasEverAnswered;
+
     /// <summary>The app answered a request, over TLS or not: where it speaks plain HTTP again, that is noted.</summary>
     public void NoteAnswer(long nowMilliseconds, bool isTls = false)
     {

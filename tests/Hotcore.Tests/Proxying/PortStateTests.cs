@@ -79,6 +79,22 @@ public sealed class PortStateTests
     }
 
     [Fact]
+    public void A_silent_app_may_speak_TLS_until_it_has_answered_and_once_it_has_failed()
+    {
+        var port = new PortState();
+        Assert.True(port.MaySpeakTls);
+        port.NoteAnswer(Now);
+        Assert.False(port.MaySpeakTls);
+
+        port.NoteFailure();
+        Assert.True(port.MaySpeakTls);
+
+        port.NoteAnswer(Now);
+        port.NoteTls(isSpoken: true, Now); // Another request found out.
+        Assert.True(port.MaySpeakTls);
+    }
+
+    [Fact]
     public void TLS_is_tried_anew_once_the_port_has_refused()
     {
         var port = new PortState();

@@ -68,13 +68,14 @@ internal sealed class Http1Upstream : Upstream
     private bool IsIdle => IdleNode.List is not null;
 
     /// <summary>
-    /// An alert, a 400 that says so, a redirect to the https where the request came from, or nothing over a new connection.
+    /// An alert, a 400 that says so, a redirect to the https where the request came from, or nothing from a port that never answered, or
+    /// failed just before.
     /// </summary>
     public override bool HintsAtTls(Exchange exchange, HeadResult received) => !IsTls && !IsEnded && !_hasServed && received switch
     {
         HeadResult.Complete => _asksForTls || exchange.IsSentBackToHttps(),
         HeadResult.Malformed => TlsHints.IsAlert(_input.Unread),
-        HeadResult.Died => true,
+        HeadResult.Died => Port.State.MaySpeakTls,
         _ => false,
     };
 

@@ -51,10 +51,9 @@ internal sealed class Http2Upstream : Upstream, IHttp2StreamOwner
 
     private BufferPool Buffers => Stream.Connection.Connection.Loop.Buffers;
 
-    /// <summary>The first call over the connection ended with it, or came to nothing where no other has ever been answered.</summary>
+    /// <summary>The first call over the connection came to nothing, and the port never answered, or failed just before.</summary>
     public override bool HintsAtTls(Exchange exchange, HeadResult received) =>
-        !IsTls && !IsEnded && !HasServed && received != HeadResult.Complete
-        && (received == HeadResult.Died || !Port.State.HasEverAnswered);
+        !IsTls && !IsEnded && !HasServed && received != HeadResult.Complete && Port.State.MaySpeakTls;
 
     public override void BeginRequest(Exchange exchange)
     {
