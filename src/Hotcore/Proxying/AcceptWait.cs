@@ -9,12 +9,13 @@ namespace Hotcore.Proxying;
 internal sealed class AcceptWait(PortState state, EventLoop loop) : Deadline
 {
     private long _number;
+    private long _patience;
 
     /// <summary>The connection, by its number of the port's <see cref="AcceptQueue"/>, has begun to wait.</summary>
     public void Begin(long number)
     {
-        _number = number;
-        Watch(Timeouts.Starving);
+        (_number, _patience) = (number, Timeouts.Starving);
+        Watch();
     }
 
     /// <summary>Something came, or nobody waits any more.</summary>
@@ -23,8 +24,9 @@ internal sealed class AcceptWait(PortState state, EventLoop loop) : Deadline
     internal override void OnDue()
     {
         state.Relieve(_number, loop.NowMilliseconds);
-        Watch(state.Queue.IsAccepted(_number) ? Timeouts.BetweenDoubts : Timeouts.BetweenReliefs);
+        _patience = Math.Min(2 * _patience, Timeouts.BetweenReliefs);
+        Watch();
     }
 
-    private void Watch(long milliseconds) => loop.Timers.Set(this, loop.NowMilliseconds + milliseconds);
+    private void Watch() => loop.Timers.Set(this, loop.NowMilliseconds + _patience);
 }

@@ -117,7 +117,7 @@ internal sealed class PortState
         var isAccepted = Queue.IsAccepted(number);
         if (!isAccepted)
             Queue.NoteStarving(number);
-        if (isAccepted && nowMilliseconds - Volatile.Read(ref _relievedAt) < Timeouts.BetweenReliefs)
+        if (isAccepted && nowMilliseconds - Volatile.Read(ref _relievedAt) < Timeouts.BetweenDoubts)
             return;
         Volatile.Write(ref _relievedAt, nowMilliseconds);
         foreach (var view in _views)

@@ -61,11 +61,14 @@ internal static class Timeouts
     /// <summary>The same with one that has not answered yet: it may have been exchanged for another.</summary>
     public const long BetweenFirstTlsTries = 2_000;
 
-    /// <summary>How often the idle connections to a port are closed while one waits to be accepted.</summary>
+    /// <summary>How often, in the long run, the idle connections to a port are closed while one waits to be accepted.</summary>
     public const long BetweenReliefs = 1_000;
 
-    /// <summary>The same where it seems to have been accepted, which cannot be told of an app that listens in several processes.</summary>
-    public const long BetweenDoubts = 5_000;
+    /// <summary>
+    /// How often at most for those that seem to have been accepted. Two loops may see theirs let in in another order than the app does,
+    /// and of an app that listens in several processes nothing can be told.
+    /// </summary>
+    public const long BetweenDoubts = 500;
 
     /// <summary>A request that can be sent once only takes no kept-alive connection that was silent for longer.</summary>
     public const long SurelyAlive = 1_000;
