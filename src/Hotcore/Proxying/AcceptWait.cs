@@ -8,22 +8,32 @@ namespace Hotcore.Proxying;
 /// </summary>
 internal sealed class AcceptWait(PortState state, EventLoop loop) : Deadline
 {
-    private long _number;
+    private long _letInAt;
     private long _patience;
+    private bool _isLong;
 
-    /// <summary>The connection, by its number of the port's <see cref="AcceptQueue"/>, has begun to wait.</summary>
-    public void Begin(long number)
+    /// <summary>The connection, which stands in the port's <see cref="AcceptQueue"/> by that moment, has begun to wait.</summary>
+    public void Begin(long letInAt)
     {
-        (_number, _patience) = (number, Timeouts.Starving);
+        (_letInAt, _patience) = (letInAt, Timeouts.Starving);
         Watch();
     }
 
     /// <summary>Something came, or nobody waits any more.</summary>
-    public void End() => loop.Timers.Remove(this);
+    public void End()
+    {
+        loop.Timers.Remove(this);
+        if (_isLong)
+            state.Queue.EndWait();
+        _isLong = false;
+    }
 
     internal override void OnDue()
     {
-        state.Relieve(_number, loop.NowMilliseconds);
+        if (!_isLong)
+            state.Queue.BeginWait();
+        _isLong = true;
+        state.Relieve(_letInAt, loop.NowMilliseconds);
         _patience = Math.Min(2 * _patience, Timeouts.BetweenReliefs);
         Watch();
     }

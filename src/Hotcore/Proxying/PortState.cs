@@ -112,11 +112,11 @@ internal sealed class PortState
     /// That connection waits for an answer, perhaps to be accepted: has every loop close its idle connections to the port, soon.
     /// However many wait that seem to have been accepted, that happens once in a while.
     /// </summary>
-    public void Relieve(long number, long nowMilliseconds)
+    public void Relieve(long letInAt, long nowMilliseconds)
     {
-        var isAccepted = Queue.IsAccepted(number);
+        var isAccepted = Queue.IsAccepted(letInAt);
         if (!isAccepted)
-            Queue.NoteStarving(number);
+            Queue.NoteStarving(letInAt);
         if (isAccepted && nowMilliseconds - Volatile.Read(ref _relievedAt) < Timeouts.BetweenDoubts)
             return;
         Volatile.Write(ref _relievedAt, nowMilliseconds);

@@ -65,8 +65,7 @@ internal static class Timeouts
     public const long BetweenReliefs = 1_000;
 
     /// <summary>
-    /// How often at most for those that seem to have been accepted. Two loops may see theirs let in in another order than the app does,
-    /// and of an app that listens in several processes nothing can be told.
+    /// How often at most for those that seem to have been accepted, which cannot be told of an app that listens in several processes.
     /// </summary>
     public const long BetweenDoubts = 500;
 

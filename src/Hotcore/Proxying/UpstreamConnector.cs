@@ -5,11 +5,11 @@ namespace Hotcore.Proxying;
 
 /// <summary>What came of opening a connection to an app's port.</summary>
 /// <param name="Connection">The caller's own; null when there is none.</param>
-/// <param name="Number">Its number of the port's <see cref="AcceptQueue"/>.</param>
+/// <param name="LetInAt">The moment by which it stands in the port's <see cref="AcceptQueue"/>.</param>
 /// <param name="IsRefused">Nothing listens there.</param>
 /// <param name="IsSilent">Something listens, and let all the time pass that it had.</param>
 internal readonly record struct OpenResult(
-    Connection? Connection, long Number = 0, bool IsRefused = false, bool IsSilent = false);
+    Connection? Connection, long LetInAt = 0, bool IsRefused = false, bool IsSilent = false);
 
 /// <summary>
 /// Opens connections to one app's port, for one loop: to 127.0.0.1, or to ::1 where that refuses; over TLS where the app speaks
@@ -45,13 +45,13 @@ internal sealed class UpstreamConnector(int port, PortState state, ProxyLoop own
         if (opened.Connection is not TlsConnection connection)
             return opened;
         var wait = new AcceptWait(state, loop);
-        wait.Begin(opened.Number);
+        wait.Begin(opened.LetInAt);
         var until = loop.NowMilliseconds + handshakeMilliseconds;
         var isDone = await connection.HandshakeAsync(handshakeMilliseconds, Timeouts.None);
         wait.End();
         if (isDone)
         {
-            state.Queue.NoteAccepted(opened.Number);
+            state.Queue.NoteAccepted(opened.LetInAt);
             return opened;
         }
 
@@ -77,18 +77,34 @@ internal sealed class UpstreamConnector(int port, PortState state, ProxyLoop own
         return opened.IsRefused ? await ConnectAsync(tls, overIPv6: true) : opened;
     }
 
+    private async LoopTask<OpenResult> ConnectAsync(TlsClientContext? tls, bool overIPv6)
+    {
+        var opened = await KnockAsync(tls, overIPv6, Timeouts.Starving);
+        if (!opened.IsSilent)
+            return opened;
+        state.Queue.BeginWait();
+        try
+        {
+            return await KnockAgainAsync(tls, overIPv6);
+        }
+        finally
+        {
+            state.Queue.EndWait();
+        }
+    }
+
     /// <summary>
     /// Knocks anew while the app's queue is full: the kernel would let a second pass before it tries again, then two, then four.
     /// </summary>
-    private async LoopTask<OpenResult> ConnectAsync(TlsClientContext? tls, bool overIPv6)
+    private async LoopTask<OpenResult> KnockAgainAsync(TlsClientContext? tls, bool overIPv6)
     {
         var until = loop.NowMilliseconds + Timeouts.Connect;
         for (var patience = Timeouts.Starving; ; patience = Math.Min(patience + Timeouts.Starving / 2, Timeouts.BetweenReliefs))
         {
+            state.Relieve(loop.NowMilliseconds, loop.NowMilliseconds);
             var opened = await KnockAsync(tls, overIPv6, patience);
-            if (opened.Connection is not null || !opened.IsSilent || loop.NowMilliseconds >= until)
+            if (!opened.IsSilent || loop.NowMilliseconds >= until)
                 return opened;
-            state.Relieve(state.Queue.TakeNumber(), loop.NowMilliseconds);
         }
     }
 
@@ -101,12 +117,12 @@ internal sealed class UpstreamConnector(int port, PortState state, ProxyLoop own
             return new OpenResult(null, IsRefused: fd == -Libc.ECONNREFUSED);
         var connection = tls is null ? new Connection(loop, fd) : new TlsConnection(loop, fd, tls);
         if (isConnected)
-            return new OpenResult(connection, state.Queue.TakeNumber());
+            return new OpenResult(connection, loop.NowMilliseconds);
         connection.Writable.IsSet = false; // The edge that says otherwise comes when it has connected, or failed.
         var result = await connection.Writable.WaitAsync(milliseconds);
         var error = result == WaitResult.Ready ? connection.TakeConnectError() : -1;
         if (error == 0)
-            return new OpenResult(connection, state.Queue.TakeNumber());
+            return new OpenResult(connection, loop.NowMilliseconds);
         connection.Close();
         return new OpenResult(null, IsRefused: error == Libc.ECONNREFUSED, IsSilent: result == WaitResult.TimedOut);
     }

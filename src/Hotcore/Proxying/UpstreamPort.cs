@@ -79,13 +79,13 @@ internal sealed class UpstreamPort
         if (!State.MayTryTls(_loop.NowMilliseconds))
             return false;
         _isTryingTls = true;
-        var (connection, number, _, _) = await _connector.OpenTlsAsync(exchange.IsGrpc, Timeouts.UpstreamHandshake);
+        var (connection, letInAt, _, _) = await _connector.OpenTlsAsync(exchange.IsGrpc, Timeouts.UpstreamHandshake);
         _isTryingTls = false;
         State.NoteTls(isSpoken: connection is not null, _loop.NowMilliseconds);
         if (exchange.IsGrpc)
             connection?.Close();
         else if (connection is not null)
-            Return(new Http1Upstream(this, connection, number));
+            Return(new Http1Upstream(this, connection, letInAt));
         foreach (var wait in _awaitingTls.ToArray())
             wait.Signal();
         return connection is not null;
@@ -127,8 +127,8 @@ internal sealed class UpstreamPort
 
     private async LoopTask<Upstream?> OpenHttp1Async(bool isInDoubt)
     {
-        var (connection, number, _, _) = await _connector.OpenAsync(isInDoubt, isHttp2: false);
-        return connection is null ? null : new Http1Upstream(this, connection, number);
+        var (connection, letInAt, _, _) = await _connector.OpenAsync(isInDoubt, isHttp2: false);
+        return connection is null ? null : new Http1Upstream(this, connection, letInAt);
     }
 
     private async LoopTask<Upstream?> OpenStreamAsync(Exchange exchange, bool isInDoubt)

@@ -4,64 +4,73 @@ namespace Hotcore.Proxying;
 
 public sealed class AcceptQueueTests
 {
+    private const long Now = 1_000_000;
+    private const long Later = Now + AcceptQueue.Distance;
+
     private readonly AcceptQueue _queue = new();
 
     [Fact]
-    public void Connections_are_numbered_in_the_order_of_opening()
+    public void Nothing_starves_where_nothing_waits()
     {
         Assert.False(_queue.HasStarving);
-        var (first, second) = (_queue.TakeNumber(), _queue.TakeNumber());
-
-        Assert.True(first < second);
-        Assert.False(_queue.IsAccepted(first));
-        _queue.NoteAccepted(first);
-        Assert.True(_queue.IsAccepted(first));
-        Assert.False(_queue.IsAccepted(second));
+        _queue.NoteStarving(Now);
+        Assert.False(_queue.HasStarving);
+        Assert.False(_queue.IsAccepted(Now));
     }
 
     [Fact]
-    public void A_connection_starves_until_something_comes_over_it()
+    public void A_connection_starves_until_something_comes_over_a_later_one()
     {
-        var number = _queue.TakeNumber();
-        _queue.NoteStarving(number);
+        _queue.BeginWait();
+        _queue.NoteStarving(Now);
         Assert.True(_queue.HasStarving);
 
-        _queue.NoteAccepted(number);
+        _queue.NoteAccepted(Later);
+
+        Assert.False(_queue.HasStarving);
+        Assert.True(_queue.IsAccepted(Now));
+        Assert.False(_queue.IsAccepted(Now + 1));
+    }
+
+    [Fact]
+    public void A_connection_starves_no_more_when_all_have_ended_their_wait()
+    {
+        _queue.BeginWait();
+        _queue.BeginWait();
+        _queue.NoteStarving(Now);
+
+        _queue.EndWait();
+        Assert.True(_queue.HasStarving);
+        _queue.EndWait();
 
         Assert.False(_queue.HasStarving);
     }
 
-    [Fact]
-    public void What_comes_over_a_later_connection_shows_that_the_earlier_one_was_accepted()
+    [Theory]
+    [InlineData(Now - 1_000)]
+    [InlineData(Now)]
+    [InlineData(Later - 1)]
+    public void What_comes_over_an_earlier_one_or_one_of_nearly_the_same_moment_shows_nothing(long moment)
     {
-        var (slow, later) = (_queue.TakeNumber(), _queue.TakeNumber());
-        _queue.NoteStarving(slow);
+        _queue.BeginWait();
+        _queue.NoteStarving(Now);
 
-        _queue.NoteAccepted(later);
+        _queue.NoteAccepted(moment);
 
-        Assert.False(_queue.HasStarving);
+        Assert.True(_queue.HasStarving);
+        Assert.False(_queue.IsAccepted(Now));
     }
 
     [Fact]
-    public void What_comes_over_an_earlier_connection_shows_nothing()
+    public void Of_many_threads_the_latest_moment_stays()
     {
-        var (earlier, slow) = (_queue.TakeNumber(), _queue.TakeNumber());
-        _queue.NoteStarving(slow);
-
-        _queue.NoteAccepted(earlier);
-
-        Assert.True(_queue.HasStarving);
-    }
-
-    [Fact]
-    public void Of_many_threads_the_highest_number_stays()
-    {
-        var numbers = Enumerable.Range(0, 10_000).Select(_ => _queue.TakeNumber()).ToArray();
-        Parallel.ForEach(numbers, _queue.NoteStarving);
-        Parallel.ForEach(numbers[..^1], _queue.NoteAccepted);
+        var moments = Enumerable.Range(0, 10_000).Select(i => Now + i).ToArray();
+        _queue.BeginWait();
+        Parallel.ForEach(moments, _queue.NoteStarving);
+        Parallel.ForEach(moments, moment => _queue.NoteAccepted(moment + AcceptQueue.Distance - 1));
         Assert.True(_queue.HasStarving);
 
-        _queue.NoteAccepted(numbers[^1]);
+        _queue.NoteAccepted(moments[^1] + AcceptQueue.Distance);
 
         Assert.False(_queue.HasStarving);
     }

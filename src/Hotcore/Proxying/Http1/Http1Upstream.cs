@@ -15,7 +15,7 @@ internal sealed class Http1Upstream : Upstream
     private readonly ResponseParser _parser = new();
     private readonly Http1BodySource _responseBody = new(Timeouts.SilentUpstream, isLenient: true);
     private readonly Http1BodySink _requestBody = new(Timeouts.SilentUpstream);
-    private readonly long _number;
+    private readonly long _letInAt;
     private bool _hasServed;
     private bool _hasCarriedBody;
     private bool _asksForTls;
@@ -23,11 +23,11 @@ internal sealed class Http1Upstream : Upstream
     private bool _isSpoilt;
     private AnswerFault? _headFault;
 
-    /// <summary><paramref name="number"/> is of the port's <see cref="AcceptQueue"/>.</summary>
-    public Http1Upstream(UpstreamPort port, Connection connection, long number)
+    /// <summary>By <paramref name="letInAt"/> it stands in the port's <see cref="AcceptQueue"/>.</summary>
+    public Http1Upstream(UpstreamPort port, Connection connection, long letInAt)
         : base(port, connection)
     {
-        _number = number;
+        _letInAt = letInAt;
         Connection = connection;
         _input = new ReceiveBuffer(connection.Loop.Buffers);
         _output = new SendBuffer(connection.Loop.Buffers);
@@ -157,14 +157,14 @@ internal sealed class Http1Upstream : Upstream
         if (_isAccepted || IsEnded)
             return;
         _isAccepted = true;
-        Port.State.Queue.NoteAccepted(_number);
+        Port.State.Queue.NoteAccepted(_letInAt);
     }
 
     /// <summary>Waits until the first answer begins, for as long as the app thinks.</summary>
     private async LoopTask WaitForFirstAnswerAsync()
     {
         var wait = new AcceptWait(Port.State, Connection.Loop);
-        wait.Begin(_number);
+        wait.Begin(_letInAt);
         await Connection.Readable.WaitAsync(Timeouts.None);
         wait.End();
     }
